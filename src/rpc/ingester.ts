@@ -1,0 +1,56 @@
+import type { Queryable } from "../storage/queryable.ts";
+
+/**
+ * What a distributor and a querier see of an ingester: in-process with -target=all, over HTTP otherwise.
+ * design.md section 4: known series travel without labels, as their 128-bit SeriesId.
+ */
+export interface IngesterClient extends Queryable {
+  push(tenant: string, batch: SeriesBatch): Promise<PushAnswer>;
+}
+
+/**
+ * Samples of several series of one tenant, struct of arrays. The arrays may be views of a kernel memory that
+ * the caller reuses: an implementation reads (copies, encodes) them before its first await.
+ *
+ *     series i: id bytes ids[16*i .. 16*i+16], samples sampleOffsets[i] .. sampleOffsets[i+1]
+ *     labels, if present: canonical label bytes labelBytes[labelOffsets[i] .. labelOffsets[i+1]]
+ *
+ * Canonical label bytes: for each label in byte order of its name: varint length, name, varint length, value.
+ * SeriesId = MurmurHash3-x64-128 (seed 0) of the canonical label bytes, h1 then h2, each little-endian.
+ */
+export interface SeriesBatch {
+  readonly seriesCount: number;
+  readonly ids: Uint8Array;
+  readonly sampleOffsets: Uint32Array;
+  readonly timestampsMs: BigInt64Array;
+  readonly values: Float64Array;
+  readonly labels?: { readonly bytes: Uint8Array; readonly offsets: Uint32Array };
+}
+
+/**
+ * Once the promise resolves, every sample that the answer does not list is in the WAL.
+ * A rejection (OpError) means that nothing of the batch may be taken as stored: retry all of it.
+ */
+export interface PushAnswer {
+  /** Indices of series whose id the ingester does not know: send them again with labels. Empty if labels came along. */
+  readonly unknownSeries: Uint32Array;
+  /** Samples that were not stored, by reason; empty in the ordinary case. */
+  readonly rejected: readonly RejectedSamples[];
+}
+
+export interface RejectedSamples {
+  readonly reason: RejectReason;
+  readonly count: number;
+  /** The first of them, for the message: which series of the batch, and when. */
+  readonly seriesIndex: number;
+  readonly timestampMs: number;
+  /** Limit or window that was passed, where the reason has one (series per user; out-of-order window in ms). */
+  readonly limit?: number;
+}
+
+export type RejectReason =
+  | "sample-out-of-order"
+  | "sample-timestamp-too-old"
+  | "sample-duplicate-timestamp"
+  | "max-series-per-user"
+  | "ingester-max-series";
