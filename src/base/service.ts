@@ -44,20 +44,20 @@ export class Service {
 
   async start(): Promise<void> {
     this.#state = "starting";
-    await this.#step(this.#steps.start);
+    await this.#step(() => this.#steps.start?.());
     this.#state = "running";
   }
 
   async stop(): Promise<void> {
     if (this.#state === "new" || this.#state === "terminated") return;
     this.#state = "stopping";
-    await this.#step(this.#steps.stop);
+    await this.#step(() => this.#steps.stop?.());
     this.#state = "terminated";
   }
 
-  async #step(step: (() => Promise<void>) | undefined): Promise<void> {
+  async #step(step: () => Promise<void> | undefined): Promise<void> {
     try {
-      await step?.call(this.#steps);
+      await step();
     } catch (error) {
       this.#state = "failed";
       this.#failure = errorMessage(error);
