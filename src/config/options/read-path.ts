@@ -1,0 +1,57 @@
+/** Querier and query frontend: how questions are answered. */
+import { duration, int } from "../option.ts";
+
+export const querierOptions = {
+  maxConcurrent: int({
+    yaml: "querier.max_concurrent",
+    default: 20,
+    min: 1,
+    doc: "Queries evaluated at once in this process; more wait their turn.",
+  }),
+  timeoutMs: duration({
+    yaml: "querier.timeout",
+    default: "2m",
+    min: 1,
+    scope: "cluster",
+    doc: "Longest time a query may take.",
+  }),
+  maxSamples: int({
+    yaml: "querier.max_samples",
+    default: 50_000_000,
+    min: 1,
+    scope: "cluster",
+    doc: "Most samples a query may hold in memory at once.",
+  }),
+  lookbackDeltaMs: duration({
+    yaml: "querier.lookback_delta",
+    default: "5m",
+    min: 1,
+    scope: "cluster",
+    doc: "How far back an instant vector looks for a series' last sample.",
+  }),
+  defaultEvaluationIntervalMs: duration({
+    yaml: "querier.default_evaluation_interval",
+    default: "1m",
+    min: 1,
+    scope: "cluster",
+    doc: "Step of a subquery that names none.",
+  }),
+};
+
+export const queryFrontendOptions = {
+  splitQueriesByIntervalMs: duration({
+    yaml: "frontend.split_queries_by_interval",
+    flag: "query-frontend.split-queries-by-interval",
+    default: "24h",
+    waitsFor: "query frontend",
+    aliases: ["query_frontend.split_queries_by_interval"],
+    doc: "Range queries are cut into pieces of this length, which run side by side and are cached apart. 0 is never.",
+  }),
+  logQueriesLongerThanMs: duration({
+    yaml: "frontend.log_queries_longer_than",
+    flag: "query-frontend.log-queries-longer-than",
+    default: "0",
+    aliases: ["query_frontend.log_queries_longer_than"],
+    doc: "Queries that take longer are logged with what they cost. 0 is off.",
+  }),
+};
