@@ -1,0 +1,61 @@
+/**
+ * One line for each request when it is over: the only place where a failed request is logged. Level by outcome
+ * (errors.ts); successes at debug.
+ */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { BugError } from "../base/assert.ts";
+import { OpError } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import { type ErrorRule, levelOfStatus } from "./errors.ts";
+import { pathOf } from "./parameters.ts";
+
+export interface RequestOutcome {
+  readonly status: number;
+  readonly durationMs: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+}
+
+/** What the error handler leaves for the line. */
+export interface RequestFailure {
+  readonly error: unknown;
+  readonly level: ErrorRule["level"];
+}
+
+export class RequestLog {
+  readonly #logger: Logger;
+  readonly #success: "debug" | "info";
+
+  constructor(
+    options: { readonly successAtInfo: boolean },
+    { logger }: { readonly logger: Logger },
+  ) {
+    this.#logger = logger;
+    this.#success = options.successAtInfo ? "info" : "debug";
+  }
+
+  write(request: FastifyRequest, _reply: FastifyReply, outcome: RequestOutcome): void {
+    const failure = request.failure;
+    const fields = {
+      method: request.method,
+      path: pathOf(request.url),
+      status: outcome.status,
+      durationMs: Math.round(outcome.durationMs * 1000) / 1000,
+      ...(request.tenant === "" ? {} : { tenant: request.tenant }),
+      requestBytes: outcome.requestBytes,
+      responseBytes: outcome.responseBytes,
+      ...failureFields(failure),
+    };
+    if (outcome.status < 400) this.#logger[this.#success](fields, "request");
+    else this.#logger[failure?.level ?? levelOfStatus(outcome.status)](fields, "request failed");
+  }
+}
+
+/** Operational errors explain themselves; anything else comes with its stack. */
+function failureFields(failure: RequestFailure | undefined): Record<string, unknown> {
+  if (failure === undefined) return {};
+  const { error } = failure;
+  if (error instanceof OpError) return { code: error.code, reason: error.message };
+  if (error instanceof BugError) return { bug: true, err: error };
+  return { err: error };
+}
