@@ -1,3 +1,63 @@
 // Everything that the host may call. One line per file, so that work on one does not touch another.
-export { alloc, memoryUsed } from "./memory";
+
+export { bufferAddress, bufferLength, newBuffer, resetBuffer } from "./buffer";
+export { framesAddress, framesLength, resetFrames, setFramePosition } from "./closed-chunks";
+export {
+  columnCount,
+  columnTimes,
+  columnValues,
+  inputArea,
+  outputArea,
+  reserveColumns,
+  setColumnCount,
+  tableArea,
+} from "./columns";
 export { crc32c } from "./crc32c";
+export { murmur3To } from "./hash";
+export {
+  appendBatch,
+  countActive,
+  entriesAddress,
+  entriesLength,
+  finishTruncate,
+  initHead,
+  maxTime,
+  minTime,
+  replayRows,
+  reportAddress,
+  resetOutput,
+  rowsAddress,
+  rowsLength,
+  takeSkippedRows,
+  truncatedBefore,
+  truncateSlice,
+  unknownAddress,
+  unknownLength,
+} from "./head";
+export { collect, collectLabels, columnAddress, columnLength, endCollect } from "./head-collect";
+export { exportPairs, exportSeries, replayEntries } from "./head-entries";
+export {
+  clearKnownSeries,
+  knownSeriesCount,
+  knownSeriesLimit,
+  sweepKnownSeries,
+} from "./known-series";
+export {
+  findName,
+  findPair,
+  listPairs,
+  nameCount,
+  namePairCount,
+  nameRecord,
+  pairEnd,
+  pairLive,
+  pairRecord,
+  setIndexSeed,
+  symbolTableBytes,
+} from "./label-index";
+export { alloc, memoryUsed } from "./memory";
+export { intake, intakeGuardsIntact, intakeInput, intakeOutput, intakeStart } from "./remote-write";
+export { seriesEnd, seriesLive } from "./series";
+export { snappyDecode } from "./snappy";
+export { runWindow } from "./window";
+export { decodeSeries } from "./xor-decode";

@@ -1,0 +1,391 @@
+import { assert } from "../../base/assert.ts";
+import { instantiateKernel } from "./module.ts";
+
+/**
+ * Remote write bodies into rows by SeriesId: the host side of kernel/assembly/remote-write.ts, which has the
+ * layout of everything read and written here.
+ *
+ * One instance holds the buffers of one request at a time and the table of known series of all tenants.
+ * Everything is synchronous. What `decode` answers are views of kernel memory: they are valid until the next
+ * call of any method.
+ */
+export interface IntakeOptions {
+  /** Series remembered as valid, over all tenants (about 60 bytes each). Others are checked each time. */
+  readonly knownSeriesMax: number;
+  /** From chance, so that nobody can aim many series at one slot of the table. */
+  readonly hashSeedLow: number;
+  readonly hashSeedHigh: number;
+}
+
+export interface IntakeLimits {
+  /** A snappy block that declares more is refused before memory is taken for it. */
+  readonly decodedBytesMax: number;
+  readonly utf8Names: boolean;
+  readonly labelsMax: number;
+  readonly infoLabelsMax: number;
+  readonly nameBytesMax: number;
+  readonly valueBytesMax: number;
+  /** Inclusive, integers within ±2^53. */
+  readonly minTimeMs: number;
+  readonly maxTimeMs: number;
+}
+
+export type IntakeAnswer = IntakeRows | IntakeFailure;
+
+/** The body as a whole cannot be read; nothing of it counts. */
+export interface IntakeFailure {
+  readonly kind: "bad-snappy" | "too-large" | "malformed" | "too-many-samples" | "out-of-memory";
+  /** What the snappy block declares ("too-large"). */
+  readonly declaredBytes: number;
+  /** Where in the decoded bytes the field begins that is wrong ("malformed"). */
+  readonly offsetBytes: number;
+}
+
+/** The shape of rpc's SeriesBatch, and what else is known about the request. */
+export interface IntakeRows {
+  readonly kind: "rows";
+  readonly seriesCount: number;
+  readonly ids: Uint8Array;
+  readonly sampleOffsets: Uint32Array;
+  readonly timestampsMs: BigInt64Array;
+  readonly values: Float64Array;
+  /** Ring token of each series. */
+  readonly tokens: Uint32Array;
+  /** Only from `decodeWithLabels`. */
+  readonly labels?: { readonly bytes: Uint8Array; readonly offsets: Uint32Array };
+  readonly counts: IntakeCounts;
+  /** Newest timestamp among the rows; undefined without samples. */
+  readonly latestTimeMs: number | undefined;
+  /** By reason, only those that occurred, in order of the codes. */
+  readonly rejections: readonly Rejection[];
+  /** The first series with something wrong, at most eight. */
+  readonly problems: readonly SeriesProblem[];
+}
+
+export interface IntakeCounts {
+  /** As they came, valid or not. */
+  readonly series: number;
+  readonly samples: number;
+  readonly exemplars: number;
+  readonly histograms: number;
+  readonly metadata: number;
+  /** Series that the table did not know. */
+  readonly unknownToTable: number;
+  readonly decodedBytes: number;
+}
+
+export const REJECT_CODES = [
+  "",
+  "missing-metric-name",
+  "metric-name-invalid",
+  "max-label-names-per-series",
+  "max-label-names-per-info-series",
+  "label-invalid",
+  "label-name-too-long",
+  "label-value-invalid",
+  "label-value-too-long",
+  "duplicate-label-names",
+  "too-far-in-future",
+  "too-far-in-past",
+  "sample-duplicate-timestamp",
+] as const;
+
+export type RejectCode = Exclude<(typeof REJECT_CODES)[number], "">;
+
+export interface Rejection {
+  readonly code: RejectCode;
+  readonly series: number;
+  /** Of rejected series all; of "sample-duplicate-timestamp" those dropped, the series itself is kept. */
+  readonly samples: number;
+}
+
+/** Strings here are made from at most 200 bytes; bytes that are no UTF-8 show as U+FFFD. */
+export interface SeriesProblem {
+  readonly code: RejectCode;
+  readonly seriesIndex: number;
+  /** The TimeSeries message: a copy. */
+  readonly series: Uint8Array;
+  readonly labelCount: number;
+  readonly labelName: string;
+  readonly labelValue: string;
+  readonly timestampMs: bigint;
+}
+
+interface IntakeExports {
+  intakeStart(seedLow: number, seedHigh: number): number;
+  intakeInput(which: number, lengthBytes: number): number;
+  intakeOutput(which: number): number;
+  intake(bodyBytes: number): number;
+  intakeGuardsIntact(): number;
+  knownSeriesLimit(max: number): void;
+  knownSeriesCount(): number;
+  clearKnownSeries(): void;
+  sweepKnownSeries(steps: number): number;
+  memoryUsed(): number;
+}
+
+const INPUT = { body: 0, tenant: 1, wanted: 2 };
+const OUTPUT = {
+  decoded: 0,
+  ids: 1,
+  tokens: 2,
+  offsets: 3,
+  times: 4,
+  values: 5,
+  labels: 6,
+  labelOffsets: 7,
+};
+const FAILURES: Readonly<Record<number, IntakeFailure["kind"]>> = {
+  [-1]: "bad-snappy",
+  [-2]: "too-large",
+  [-3]: "malformed",
+  [-4]: "too-many-samples",
+};
+const COUNTERS_AT = 128;
+const RECORDS_AT = 256;
+const RECORD_BYTES = 512;
+const RECORD_TEXT_BYTES = 200;
+const CONTROL_BYTES = RECORDS_AT + 8 * RECORD_BYTES;
+const NO_TIME = -(2n ** 63n);
+/** Enough of a series for its message (200 characters of text), and a bound on what is copied. */
+const PROBLEM_SERIES_BYTES_MAX = 1 << 20;
+
+const utf8 = new TextDecoder();
+
+export class IntakeKernel {
+  readonly #options: IntakeOptions;
+  #kernel!: IntakeExports & { readonly memory: { readonly buffer: ArrayBuffer } };
+  #controlAt = 0;
+  #control!: DataView;
+  /** Numbers are never reused, so an entry of a tenant that was forgotten can match nobody else. */
+  readonly #tenants = new Map<string, { readonly number: number; readonly name: Uint8Array }>();
+  #lastTenantNumber = 0;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#start();
+  }
+
+  /** Decodes a body, up to the labels of known series, which stay bytes. */
+  decode(tenant: string, body: Uint8Array, limits: IntakeLimits): IntakeAnswer {
+    return this.#guarded(() => this.#run(tenant, body, limits, undefined));
+  }
+
+  /**
+   * Decodes a body again that `decode` has read with the same limits, and answers only the wanted rows (numbers
+   * from the first answer, rising) with their canonical labels.
+   */
+  decodeWithLabels(
+    tenant: string,
+    body: Uint8Array,
+    limits: IntakeLimits,
+    wantedRows: Uint32Array,
+  ): IntakeAnswer {
+    return this.#guarded(() => this.#run(tenant, body, limits, wantedRows));
+  }
+
+  /** Rules of validation changed: every series must be looked at again. */
+  forgetSeries(): void {
+    this.#kernel.clearKnownSeries();
+  }
+
+  /** The tenant is idle; its series go with the next sweeps. */
+  forgetTenant(tenant: string): void {
+    this.#tenants.delete(tenant);
+  }
+
+  /** Looks at `steps` remembered series in turn; drops those that nobody sent since the last turn. */
+  sweep(steps: number): number {
+    return this.#kernel.sweepKnownSeries(steps);
+  }
+
+  get knownSeries(): number {
+    return this.#kernel.knownSeriesCount();
+  }
+
+  get memoryBytes(): number {
+    return this.#kernel.memoryUsed() >>> 0;
+  }
+
+  /** False after a write outside of a buffer: a bug. For the fuzzer. */
+  get guardsIntact(): boolean {
+    return this.#kernel.intakeGuardsIntact() === 1;
+  }
+
+  #start(): void {
+    this.#kernel = instantiateKernel<IntakeExports>();
+    this.#controlAt = this.#kernel.intakeStart(
+      this.#options.hashSeedLow,
+      this.#options.hashSeedHigh,
+    );
+    this.#kernel.knownSeriesLimit(this.#options.knownSeriesMax);
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    const buffer = this.#kernel.memory.buffer;
+    if (this.#control?.buffer === buffer) return;
+    this.#control = new DataView(buffer, this.#controlAt, CONTROL_BYTES);
+  }
+
+  /** A trap can only mean that the memory is full (4 GiB): its state is unknown, so a new one takes its place. */
+  #guarded(run: () => IntakeAnswer): IntakeAnswer {
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      this.#start();
+      return { kind: "out-of-memory", declaredBytes: 0, offsetBytes: 0 };
+    }
+  }
+
+  #run(
+    tenant: string,
+    body: Uint8Array,
+    limits: IntakeLimits,
+    wanted: Uint32Array | undefined,
+  ): IntakeAnswer {
+    const known = this.#tenant(tenant);
+    // All room first: each may grow the memory, which detaches views.
+    const bodyAt = this.#kernel.intakeInput(INPUT.body, body.length) >>> 0;
+    const tenantAt = this.#kernel.intakeInput(INPUT.tenant, known.name.length) >>> 0;
+    const wantedAt =
+      wanted === undefined ? 0 : this.#kernel.intakeInput(INPUT.wanted, 4 * wanted.length) >>> 0;
+    const memory = this.#kernel.memory.buffer;
+    new Uint8Array(memory, bodyAt, body.length).set(body);
+    new Uint8Array(memory, tenantAt, known.name.length).set(known.name);
+    if (wanted !== undefined) new Uint32Array(memory, wantedAt, wanted.length).set(wanted);
+    this.#refresh();
+    this.#writeControl(known.number, known.name.length, limits, wanted);
+    const code = this.#kernel.intake(body.length);
+    this.#refresh();
+    if (code < 0) return this.#failure(code);
+    return this.#rows(wanted !== undefined);
+  }
+
+  #tenant(name: string): { readonly number: number; readonly name: Uint8Array } {
+    let known = this.#tenants.get(name);
+    if (known === undefined) {
+      this.#lastTenantNumber++;
+      assert(this.#lastTenantNumber < 2 ** 32, "tenant numbers used up");
+      known = { number: this.#lastTenantNumber, name: Buffer.from(name) };
+      this.#tenants.set(name, known);
+    }
+    return known;
+  }
+
+  #writeControl(
+    tenantNumber: number,
+    tenantBytes: number,
+    limits: IntakeLimits,
+    wanted: Uint32Array | undefined,
+  ): void {
+    const control = this.#control;
+    control.setUint32(0, limits.decodedBytesMax, true);
+    control.setUint32(4, tenantNumber, true);
+    control.setUint32(8, tenantBytes, true);
+    control.setUint32(12, limits.utf8Names ? 1 : 0, true);
+    control.setFloat64(16, limits.maxTimeMs, true);
+    control.setFloat64(24, limits.minTimeMs, true);
+    control.setUint32(32, limits.labelsMax, true);
+    control.setUint32(36, limits.infoLabelsMax, true);
+    control.setUint32(40, limits.nameBytesMax, true);
+    control.setUint32(44, limits.valueBytesMax, true);
+    control.setUint32(48, wanted?.length ?? 0, true);
+    control.setUint32(52, wanted === undefined ? 0 : 1, true);
+  }
+
+  #failure(code: number): IntakeFailure {
+    const kind = FAILURES[code];
+    assert(kind !== undefined, `kernel answered ${code}`);
+    return {
+      kind,
+      declaredBytes: this.#control.getUint32(100, true),
+      offsetBytes: this.#control.getUint32(120, true),
+    };
+  }
+
+  #rows(withLabels: boolean): IntakeRows {
+    const control = this.#control;
+    const memory = this.#kernel.memory.buffer;
+    const rows = control.getUint32(64, true);
+    const samples = control.getUint32(68, true);
+    const latest = control.getBigInt64(112, true);
+    const problems = this.#problems();
+    return {
+      kind: "rows",
+      seriesCount: rows,
+      ids: new Uint8Array(memory, this.#output(OUTPUT.ids), 16 * rows),
+      sampleOffsets: new Uint32Array(memory, this.#output(OUTPUT.offsets), rows + 1),
+      timestampsMs: new BigInt64Array(memory, this.#output(OUTPUT.times), samples),
+      values: new Float64Array(memory, this.#output(OUTPUT.values), samples),
+      tokens: new Uint32Array(memory, this.#output(OUTPUT.tokens), rows),
+      ...(withLabels ? { labels: this.#labels(rows) } : {}),
+      counts: {
+        series: control.getUint32(72, true),
+        samples: control.getUint32(76, true),
+        exemplars: control.getUint32(80, true),
+        histograms: control.getUint32(84, true),
+        metadata: control.getUint32(88, true),
+        unknownToTable: control.getUint32(96, true),
+        decodedBytes: control.getUint32(100, true),
+      },
+      latestTimeMs: latest === NO_TIME ? undefined : Number(latest),
+      rejections: problems.length === 0 ? [] : this.#rejections(),
+      problems,
+    };
+  }
+
+  #labels(rows: number): { bytes: Uint8Array; offsets: Uint32Array } {
+    const memory = this.#kernel.memory.buffer;
+    const offsets = new Uint32Array(memory, this.#output(OUTPUT.labelOffsets), rows + 1);
+    const bytes = new Uint8Array(memory, this.#output(OUTPUT.labels), offsets[rows] ?? 0);
+    return { bytes, offsets };
+  }
+
+  #output(which: number): number {
+    return this.#kernel.intakeOutput(which) >>> 0;
+  }
+
+  #rejections(): Rejection[] {
+    const found: Rejection[] = [];
+    REJECT_CODES.forEach((code, index) => {
+      const at = COUNTERS_AT + 8 * index;
+      const series = this.#control.getUint32(at, true);
+      if (code === "" || series === 0) return;
+      found.push({ code, series, samples: this.#control.getUint32(at + 4, true) });
+    });
+    return found;
+  }
+
+  #problems(): SeriesProblem[] {
+    const count = this.#control.getUint32(104, true);
+    return Array.from({ length: count }, (_, index) =>
+      this.#problem(RECORDS_AT + RECORD_BYTES * index),
+    );
+  }
+
+  #problem(at: number): SeriesProblem {
+    const control = this.#control;
+    const memory = this.#kernel.memory.buffer;
+    const code = REJECT_CODES[control.getUint32(at, true)];
+    assert(code !== undefined && code !== "", "unknown code of a rejected series");
+    const seriesAt = this.#output(OUTPUT.decoded) + control.getUint32(at + 8, true);
+    const seriesBytes = control.getUint32(at + 12, true);
+    const whole = seriesBytes <= PROBLEM_SERIES_BYTES_MAX;
+    return {
+      code,
+      seriesIndex: control.getUint32(at + 4, true),
+      series: new Uint8Array(memory, seriesAt, whole ? seriesBytes : 0).slice(),
+      labelCount: control.getUint32(at + 16, true),
+      labelName: this.#recordText(at + 48, control.getUint32(at + 20, true)),
+      labelValue: this.#recordText(at + 256, control.getUint32(at + 24, true)),
+      timestampMs: control.getBigInt64(at + 32, true),
+    };
+  }
+
+  #recordText(at: number, lengthBytes: number): string {
+    const kept = Math.min(lengthBytes, RECORD_TEXT_BYTES);
+    return utf8.decode(new Uint8Array(this.#kernel.memory.buffer, this.#controlAt + at, kept));
+  }
+}
