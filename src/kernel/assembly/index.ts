@@ -55,7 +55,7 @@ export {
   setIndexSeed,
   symbolTableBytes,
 } from "./label-index";
-export { alloc, memoryUsed } from "./memory";
+export { alloc, allocArea, memoryUsed, releaseArea } from "./memory";
 export { intake, intakeGuardsIntact, intakeInput, intakeOutput, intakeStart } from "./remote-write";
 export { seriesEnd, seriesLive } from "./series";
 export { snappyDecode } from "./snappy";

@@ -1,0 +1,252 @@
+import { assert } from "../../base/assert.ts";
+import { OpError } from "../../base/errors.ts";
+import { instantiateKernel } from "./module.ts";
+
+/**
+ * The query side of the kernel: decodes the chunks of one series at a time into columns and runs functions over
+ * sliding windows of them. One instance per query worker; its memory holds one series and one row of steps.
+ *
+ *     load(chunks of a series) ─► columns ─► run(function, windows) ─► values and presence of every step
+ *
+ * Views that methods give are of kernel memory: they are valid until the next call of any method that may grow
+ * it (`load`, `loadColumns`, `prepare`, `run`), and the caller may write to them.
+ */
+export class QueryKernel {
+  readonly #exports = instantiateKernel<QueryExports>();
+  #steps = 0;
+  #outputAt = 0;
+  #bytes: Uint8Array;
+  #words: Uint32Array;
+  #doubles: Float64Array;
+  #values = new Float64Array(0);
+  #parameters = new Float64Array(0);
+  #presence = new Uint8Array(0);
+
+  constructor() {
+    const { buffer } = this.#exports.memory;
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new Uint32Array(buffer);
+    this.#doubles = new Float64Array(buffer);
+  }
+
+  /** Samples in the columns now. */
+  get sampleCount(): number {
+    return this.#exports.columnCount();
+  }
+
+  /**
+   * Decodes the given chunks (sorted by minimum time) of `data` and gives the number of samples. Staleness markers are
+   * dropped unless `keepStale`. Throws OpError "corruption" on malformed chunks.
+   */
+  load(source: ChunkSource, chunks: readonly number[] | Uint32Array, keepStale: boolean): number {
+    const { byteOffsets, byteLengths, encodings, data } = source;
+    let first = Number.POSITIVE_INFINITY;
+    let end = 0;
+    let total = 0;
+    for (let i = 0; i < chunks.length; i++) {
+      const chunk = chunks[i]!;
+      const offset = byteOffsets[chunk]!;
+      const length = byteLengths[chunk]!;
+      if (offset + length > data.length) throw malformed("its bytes are not there");
+      if (offset < first) first = offset;
+      if (offset + length > end) end = offset + length;
+      total += length;
+    }
+    if (chunks.length === 0) {
+      this.#exports.setColumnCount(0);
+      return 0;
+    }
+    // The chunks of a series ordinarily lie together: one copy. Scattered ones are copied one by one.
+    const together = end - first <= total + 4096;
+    const inputLength = together ? end - first : total;
+    const inputAt = this.#exports.inputArea(inputLength) >>> 0;
+    const tableAt = this.#exports.tableArea(chunks.length) >>> 0;
+    this.#refresh();
+    if (together) this.#bytes.set(data.subarray(first, end), inputAt);
+    const words = this.#words;
+    let copied = 0;
+    for (let i = 0, at = tableAt >>> 2; i < chunks.length; i++, at += 3) {
+      const chunk = chunks[i]!;
+      const offset = byteOffsets[chunk]!;
+      const length = byteLengths[chunk]!;
+      if (together) {
+        words[at] = offset - first;
+      } else {
+        this.#bytes.set(data.subarray(offset, offset + length), inputAt + copied);
+        words[at] = copied;
+        copied += length;
+      }
+      words[at + 1] = length;
+      words[at + 2] = encodings[chunk]!;
+    }
+    const samples = this.#exports.decodeSeries(inputLength, chunks.length, keepStale ? 1 : 0);
+    this.#refresh();
+    if (samples < 0) throw malformed(DECODE_ERRORS[samples] ?? `error ${samples}`);
+    return samples;
+  }
+
+  /** Fills the columns with samples made elsewhere (a subquery's points); times must grow strictly. */
+  loadColumns(timesMs: ArrayLike<number>, values: Float64Array, count: number): void {
+    this.#exports.reserveColumns(count);
+    this.#exports.setColumnCount(count);
+    this.#refresh();
+    const timesAt = this.#exports.columnTimes() >>> 3;
+    const valuesAt = this.#exports.columnValues() >>> 3;
+    for (let i = 0; i < count; i++) this.#doubles[timesAt + i] = timesMs[i]!;
+    this.#doubles.set(values.subarray(0, count), valuesAt);
+  }
+
+  /** Times and values of the decoded samples. */
+  columns(): { times: Float64Array; values: Float64Array } {
+    this.#refresh();
+    const count = this.#exports.columnCount();
+    const { buffer } = this.#exports.memory;
+    return {
+      times: new Float64Array(buffer, this.#exports.columnTimes() >>> 0, count),
+      values: new Float64Array(buffer, this.#exports.columnValues() >>> 0, count),
+    };
+  }
+
+  /** Sets the number of steps of the runs that follow. */
+  prepare(steps: number): void {
+    this.#outputAt = this.#exports.outputArea(steps) >>> 0;
+    this.#steps = steps;
+    this.#refresh();
+    this.#outputViews();
+  }
+
+  /** One parameter per step, for functions that take one; read by every `run` until written again. */
+  setParameters(parameters: Float64Array): void {
+    assert(parameters.length === this.#steps, "one parameter per step");
+    this.#parameters.set(parameters);
+  }
+
+  /** Runs a function over the windows of the decoded columns. Gives the number of steps that have a value. */
+  run(fn: WindowFunction, windows: Windows): number {
+    const present = this.#exports.runWindow(
+      FUNCTION_NUMBERS[fn],
+      this.#steps,
+      windows.firstEndMs,
+      windows.endStepMs,
+      windows.rangeMs,
+      windows.evalStartMs,
+      windows.evalStepMs,
+    );
+    this.#refresh();
+    return present;
+  }
+
+  /** Values of the last run, by step. Meaningless where `presence` is 0. */
+  get values(): Float64Array {
+    return this.#values;
+  }
+
+  /** 1 where the last run gave a value. */
+  get presence(): Uint8Array {
+    return this.#presence;
+  }
+
+  /** Growing the memory detaches all views. */
+  #refresh(): void {
+    const { buffer } = this.#exports.memory;
+    if (buffer === this.#bytes.buffer) return;
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new Uint32Array(buffer);
+    this.#doubles = new Float64Array(buffer);
+    this.#outputViews();
+  }
+
+  #outputViews(): void {
+    const { buffer } = this.#exports.memory;
+    const steps = this.#steps;
+    this.#values = new Float64Array(buffer, this.#outputAt, steps);
+    this.#parameters = new Float64Array(buffer, this.#outputAt + 8 * steps, steps);
+    this.#presence = new Uint8Array(buffer, this.#outputAt + 16 * steps, steps);
+  }
+}
+
+/** The part of an EncodedSeriesSet that holds chunks. */
+export interface ChunkSource {
+  readonly byteOffsets: Uint32Array;
+  readonly byteLengths: Uint32Array;
+  readonly encodings: Uint8Array;
+  readonly data: Uint8Array;
+}
+
+/** Window of step s: (end - rangeMs, end], end = firstEndMs + s * endStepMs. The eval times matter to predict_linear only. */
+export interface Windows {
+  readonly firstEndMs: number;
+  readonly endStepMs: number;
+  readonly rangeMs: number;
+  readonly evalStartMs: number;
+  readonly evalStepMs: number;
+}
+
+/** The same numbers as in src/kernel/assembly/window.ts. */
+const FUNCTION_NUMBERS = {
+  rate: 0,
+  increase: 1,
+  delta: 2,
+  irate: 3,
+  idelta: 4,
+  sum_over_time: 5,
+  avg_over_time: 6,
+  min_over_time: 7,
+  max_over_time: 8,
+  count_over_time: 9,
+  last_over_time: 10,
+  first_over_time: 11,
+  present_over_time: 12,
+  stddev_over_time: 13,
+  stdvar_over_time: 14,
+  changes: 15,
+  resets: 16,
+  deriv: 17,
+  predict_linear: 18,
+  quantile_over_time: 19,
+  ts_of_last_over_time: 20,
+  ts_of_min_over_time: 21,
+  ts_of_max_over_time: 22,
+  mad_over_time: 23,
+  instant: 24,
+  instant_time: 25,
+} as const;
+
+export type WindowFunction = keyof typeof FUNCTION_NUMBERS;
+
+export function isWindowFunction(name: string): name is WindowFunction {
+  return Object.hasOwn(FUNCTION_NUMBERS, name) && !name.startsWith("instant");
+}
+
+/** Error codes of src/kernel/assembly/columns.ts. */
+const DECODE_ERRORS: Readonly<Record<number, string>> = {
+  [-1]: "it ends early",
+  [-2]: "its timestamps do not grow",
+  [-3]: "its encoding is not supported",
+  [-4]: "a value has more than 64 bits",
+};
+
+function malformed(why: string): OpError {
+  return new OpError("corruption", `malformed chunk: ${why}`);
+}
+
+interface QueryExports {
+  columnCount(): number;
+  columnTimes(): number;
+  columnValues(): number;
+  setColumnCount(count: number): void;
+  reserveColumns(count: number): void;
+  inputArea(size: number): number;
+  tableArea(chunkCount: number): number;
+  outputArea(steps: number): number;
+  decodeSeries(inputLength: number, chunkCount: number, keepStale: number): number;
+  runWindow(
+    fn: number,
+    steps: number,
+    firstEndMs: number,
+    endStepMs: number,
+    rangeMs: number,
+    evalStartMs: number,
+    evalStepMs: number,
+  ): number;
+}
