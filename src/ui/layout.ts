@@ -1,0 +1,62 @@
+/** The frame of every page, and how a page is sent. */
+import type { FastifyReply } from "fastify";
+import { type Html, html } from "./html.ts";
+
+/** Nothing from elsewhere, no inline script or style, no framing: injected markup could do nothing. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "style-src 'self'",
+  "script-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+export interface PageFrame {
+  /** In front of every link. */
+  readonly pathPrefix: string;
+  readonly version: string;
+}
+
+export interface Page {
+  readonly title: string;
+  readonly body: Html;
+  /** Elements with `data-live` follow ui/status.json. */
+  readonly live?: boolean;
+}
+
+export function sendPage(reply: FastifyReply, frame: PageFrame, page: Page): FastifyReply {
+  return reply
+    .type("text/html; charset=utf-8")
+    .header("content-security-policy", CONTENT_SECURITY_POLICY)
+    .header("x-content-type-options", "nosniff")
+    .header("referrer-policy", "no-referrer")
+    .header("cache-control", "no-store")
+    .send(renderPage(frame, page));
+}
+
+function renderPage({ pathPrefix, version }: PageFrame, { title, body, live }: Page): string {
+  const script = html`<script src="${pathPrefix}/ui/live.js" data-source="${pathPrefix}/ui/status.json" defer></script>`;
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title} · Muninn</title>
+<link rel="stylesheet" href="${pathPrefix}/ui/style.css">
+</head>
+<body>
+<header>
+<a href="${pathPrefix}/"><span class="mark">ᛗ</span><b>Muninn</b></a>
+<nav><a href="${pathPrefix}/services">Services</a><a href="${pathPrefix}/ingester/tenants">Tenants</a><a href="${pathPrefix}/config">Configuration</a></nav>
+</header>
+<main>
+${body}
+</main>
+<footer>Muninn ${version}</footer>
+${live === true ? script : undefined}
+</body>
+</html>
+`.text;
+}

@@ -1,0 +1,134 @@
+/** All status pages and the APIs beside them. None needs a tenant but `user_limits`. */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Registry } from "prom-client";
+import { OpError } from "../base/errors.ts";
+import { wantsJson } from "../http/accept.ts";
+import { requestParameters } from "../http/parameters.ts";
+import { SCRIPT, STYLE } from "./assets.ts";
+import { buildInfo } from "./build-info.ts";
+import { indexPage, liveFigures } from "./index-page.ts";
+import { type PageFrame, sendPage } from "./layout.ts";
+import { servicesPage } from "./services-page.ts";
+import { tenantsPage } from "./tenants-page.ts";
+import type { BuildView, Readiness, ServiceView, TenantView } from "./views.ts";
+
+export interface PagesOptions {
+  readonly pathPrefix: string;
+  readonly prometheusPrefix: string;
+  readonly multitenancyEnabled: boolean;
+  readonly build: BuildView;
+}
+
+export type ConfigMode = "full" | "diff" | "defaults";
+
+/** Where the pages get what they show, asked at every request. */
+export interface PagesSources {
+  readonly registry: Registry;
+  services(): readonly ServiceView[];
+  readiness(): Readiness;
+  tenants(): readonly TenantView[];
+  /** What an operator should know: "object storage is configured but…". */
+  notices(): readonly string[];
+  /** YAML, secrets masked. */
+  configText(mode: ConfigMode): string;
+  /** YAML of the overrides in force; `undefined` if no runtime file is configured. */
+  runtimeConfigText(mode: "full" | "diff"): string | undefined;
+  /** Limits of one tenant by their YAML names. */
+  userLimits(tenant: string): Readonly<Record<string, unknown>>;
+}
+
+export function registerPages(
+  app: FastifyInstance,
+  options: PagesOptions,
+  sources: PagesSources,
+): void {
+  const frame: PageFrame = { pathPrefix: options.pathPrefix, version: options.build.version };
+  registerAssets(app, sources);
+  registerStatus(app, frame, sources);
+  registerConfiguration(app, sources);
+
+  app.get("/", (request, reply) =>
+    sendPage(reply, frame, {
+      title: "Overview",
+      live: true,
+      body: indexPage({
+        ...options,
+        origin: `${request.protocol}://${request.host}`,
+        readiness: sources.readiness(),
+        notices: sources.notices(),
+        tenants: sources.tenants(),
+      }),
+    }),
+  );
+
+  const answer = buildInfo(options.build);
+  app.get("/api/v1/status/buildinfo", () => answer);
+  if (options.prometheusPrefix !== "") {
+    app.get(`${options.prometheusPrefix}/api/v1/status/buildinfo`, () => answer);
+  }
+}
+
+function registerAssets(app: FastifyInstance, sources: PagesSources): void {
+  const cached = "max-age=3600";
+  app.get("/ui/style.css", (_request, reply) =>
+    reply.type("text/css; charset=utf-8").header("cache-control", cached).send(STYLE),
+  );
+  app.get("/ui/live.js", (_request, reply) =>
+    reply.type("text/javascript; charset=utf-8").header("cache-control", cached).send(SCRIPT),
+  );
+  app.get("/ui/status.json", () => liveFigures(sources.tenants(), sources.readiness()));
+}
+
+function registerStatus(app: FastifyInstance, frame: PageFrame, sources: PagesSources): void {
+  app.get("/ready", (_request, reply) => {
+    const { isReady, reasons } = sources.readiness();
+    void reply.type("text/plain; charset=utf-8").code(isReady ? 200 : 503);
+    return isReady ? "ready\n" : `not ready\n${reasons.map((reason) => `${reason}\n`).join("")}`;
+  });
+  app.get("/metrics", async (_request, reply) => {
+    void reply.type(sources.registry.contentType);
+    return sources.registry.metrics();
+  });
+  app.get("/services", (request, reply) => {
+    const services = sources.services();
+    if (wantsJson(request)) return reply.send({ services });
+    return sendPage(reply, frame, { title: "Services", body: servicesPage(services) });
+  });
+  app.get("/ingester/tenants", (request, reply) => {
+    const tenants = sources.tenants();
+    if (wantsJson(request)) return reply.send({ tenants });
+    return sendPage(reply, frame, { title: "Tenants", body: tenantsPage(tenants) });
+  });
+}
+
+function registerConfiguration(app: FastifyInstance, sources: PagesSources): void {
+  app.get("/config", (request, reply) => {
+    const mode = modeOf(request, ["full", "diff", "defaults"]);
+    return reply.type("text/plain; charset=utf-8").send(sources.configText(mode));
+  });
+  app.get("/runtime_config", (request, reply) => {
+    const mode = modeOf(request, ["full", "diff"]);
+    const text = sources.runtimeConfigText(mode);
+    if (text === undefined) {
+      throw new OpError("not-found", "no runtime configuration: start with -runtime-config.file");
+    }
+    return reply.type("text/plain; charset=utf-8").send(text);
+  });
+  app.get("/api/v1/user_limits", { onRequest: app.requireTenant }, (request) =>
+    sources.userLimits(request.tenant),
+  );
+}
+
+/** The first of `modes` is the default. */
+function modeOf<Mode extends string>(
+  request: FastifyRequest,
+  modes: readonly [Mode, ...Mode[]],
+): Mode {
+  const asked = requestParameters(request).get("mode");
+  if (asked === null || asked === "") return modes[0];
+  const mode = modes.find((known) => known === asked);
+  if (mode === undefined) {
+    throw new OpError("bad-request", `mode=${asked} is not one of ${modes.slice(1).join(", ")}`);
+  }
+  return mode;
+}
