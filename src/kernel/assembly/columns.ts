@@ -117,11 +117,11 @@ export function outputValues(): usize {
 }
 
 export function outputParameters(): usize {
-  return outputAt + (<usize>outputSteps << 3);
+  return outputAt + ((<usize>outputSteps) << 3);
 }
 
 export function outputPresence(): usize {
-  return outputAt + (<usize>outputSteps << 4);
+  return outputAt + ((<usize>outputSteps) << 4);
 }
 
 export function scratchArea(size: usize): usize {
@@ -140,13 +140,13 @@ export function scratchArea(size: usize): usize {
  * columns back in order. At equal times the sample that was there first stays.
  */
 export function mergeTail(from: u32): void {
-  const first = load<f64>(timesAt + (<usize>from << 3));
+  const first = load<f64>(timesAt + ((<usize>from) << 3));
   // Only samples at or after the first new one move.
   let low: u32 = 0;
   let high: u32 = from;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (load<f64>(timesAt + (<usize>middle << 3)) < first) low = middle + 1;
+    if (load<f64>(timesAt + ((<usize>middle) << 3)) < first) low = middle + 1;
     else high = middle;
   }
   const start = low;
@@ -163,8 +163,8 @@ export function mergeTail(from: u32): void {
     } else if (old >= from) {
       take = fresh++;
     } else {
-      const oldTime = load<f64>(timesAt + (<usize>old << 3));
-      const freshTime = load<f64>(timesAt + (<usize>fresh << 3));
+      const oldTime = load<f64>(timesAt + ((<usize>old) << 3));
+      const freshTime = load<f64>(timesAt + ((<usize>fresh) << 3));
       if (oldTime <= freshTime) {
         if (oldTime == freshTime) fresh++;
         take = old++;
@@ -172,12 +172,12 @@ export function mergeTail(from: u32): void {
         take = fresh++;
       }
     }
-    store<f64>(mergedTimes + (written << 3), load<f64>(timesAt + (<usize>take << 3)));
-    store<u64>(mergedValues + (written << 3), load<u64>(valuesAt + (<usize>take << 3)));
+    store<f64>(mergedTimes + (written << 3), load<f64>(timesAt + ((<usize>take) << 3)));
+    store<u64>(mergedValues + (written << 3), load<u64>(valuesAt + ((<usize>take) << 3)));
     written++;
   }
-  memory.copy(timesAt + (<usize>start << 3), mergedTimes, written << 3);
-  memory.copy(valuesAt + (<usize>start << 3), mergedValues, written << 3);
+  memory.copy(timesAt + ((<usize>start) << 3), mergedTimes, written << 3);
+  memory.copy(valuesAt + ((<usize>start) << 3), mergedValues, written << 3);
   count = start + <u32>written;
 }
 
@@ -185,11 +185,11 @@ export function mergeTail(from: u32): void {
 export function dropStaleMarkers(): void {
   let written: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
-    const bits = load<u64>(valuesAt + (<usize>i << 3));
+    const bits = load<u64>(valuesAt + ((<usize>i) << 3));
     if (bits == STALE_BITS) continue;
     if (written != i) {
-      store<f64>(timesAt + (<usize>written << 3), load<f64>(timesAt + (<usize>i << 3)));
-      store<u64>(valuesAt + (<usize>written << 3), bits);
+      store<f64>(timesAt + ((<usize>written) << 3), load<f64>(timesAt + ((<usize>i) << 3)));
+      store<u64>(valuesAt + ((<usize>written) << 3), bits);
     }
     written++;
   }

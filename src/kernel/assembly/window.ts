@@ -53,7 +53,7 @@ const FN_INSTANT: u32 = 24;
 const FN_INSTANT_TIME: u32 = 25;
 
 /** Windows that overlap more than this many times are summed by two stacks. */
-const DIRECT_OVERLAP_MAX: f64 = 8;
+const DIRECT_OVERLAP_MAX: f64 = 4;
 
 let firstEnd: f64 = 0;
 let endStep: f64 = 0;
@@ -135,6 +135,7 @@ function extrapolated(isCounter: bool, isRate: bool): u32 {
   const presence = outputPresence();
   const count = columnCount();
   const rangeSeconds = range / 1000;
+  const rangeFactor = isRate ? rangeSeconds : 1;
   // Indexes of samples below their predecessor, in order; those not above `low` have left the window.
   const resets = isCounter ? scratchArea(<usize>count * 4) : 0;
   let resetsFrom: u32 = 0;
@@ -169,24 +170,50 @@ function extrapolated(isCounter: bool, isRate: bool): u32 {
     }
     const firstTime = timeAt(times, low);
     const lastTime = timeAt(times, high - 1);
-    let toStart = (firstTime - begin) / 1000;
-    let toEnd = (end - lastTime) / 1000;
-    const sampled = (lastTime - firstTime) / 1000;
-    const average = sampled / <f64>(high - low - 1);
-    const threshold = average * 1.1;
-    if (toStart >= threshold) toStart = average / 2;
-    if (isCounter && result > 0 && first >= 0) {
-      const toZero = sampled * (first / result);
-      if (toZero < toStart) toStart = toZero;
+    const toStart = firstTime - begin;
+    const toEnd = end - lastTime;
+    const sampled = lastTime - firstTime;
+    const intervals = <f64>(high - low - 1);
+    // The ordinary case needs one division: samples reach clearly to both bounds, and the counter's zero is clearly
+    // further away than the start. Whatever is near one of these limits is calculated exactly as Prometheus does.
+    let factor: f64;
+    if (
+      max<f64>(toStart, toEnd) * intervals < sampled * 1.09 &&
+      (!isCounter || !(result > 0 && first >= 0) || sampled * first > toStart * result * 1.000001)
+    ) {
+      factor = (sampled + toStart + toEnd) / (sampled * rangeFactor);
+    } else {
+      factor = extrapolationFactor(toStart, toEnd, sampled, intervals, isCounter ? first : -1, result);
+      if (isRate) factor /= rangeSeconds;
     }
-    if (toEnd >= threshold) toEnd = average / 2;
-    let factor = (sampled + toStart + toEnd) / sampled;
-    if (isRate) factor /= rangeSeconds;
     store<f64>(out + (<usize>s << 3), result * factor);
     store<u8>(presence + s, 1);
     present++;
   }
   return present;
+}
+
+/** `first` is negative where zero is no bound. Times in milliseconds. */
+function extrapolationFactor(
+  toStartMs: f64,
+  toEndMs: f64,
+  sampledMs: f64,
+  intervals: f64,
+  first: f64,
+  result: f64,
+): f64 {
+  let toStart = toStartMs / 1000;
+  let toEnd = toEndMs / 1000;
+  const sampled = sampledMs / 1000;
+  const average = sampled / intervals;
+  const threshold = average * 1.1;
+  if (toStart >= threshold) toStart = average / 2;
+  if (result > 0 && first >= 0) {
+    const toZero = sampled * (first / result);
+    if (toZero < toStart) toStart = toZero;
+  }
+  if (toEnd >= threshold) toEnd = average / 2;
+  return (sampled + toStart + toEnd) / sampled;
 }
 
 function instant(fn: u32): u32 {
@@ -588,10 +615,18 @@ function evaluate(fn: u32, times: usize, values: usize, low: u32, high: u32, ste
 }
 
 function sum(values: usize, low: u32, high: u32): f64 {
-  kahanTotal = 0;
-  kahanRest = 0;
-  for (let i = low; i < high; i++) kahanAdd(timeAt(values, i));
-  return infinite(kahanTotal) ? kahanTotal : kahanTotal + kahanRest;
+  // kahanAdd with locals: this loop is the hot one.
+  let total: f64 = 0;
+  let rest: f64 = 0;
+  for (let i = low; i < high; i++) {
+    const value = timeAt(values, i);
+    const next = total + value;
+    if (infinite(next)) rest = 0;
+    else if (abs(total) >= abs(value)) rest += total - next + value;
+    else rest += value - next + total;
+    total = next;
+  }
+  return infinite(total) ? total : total + rest;
 }
 
 /** The plain mean, and an incremental one from the sample on that would overflow the sum. */

@@ -12,7 +12,7 @@
  * into a zeroed tail area first. So no byte outside of a chunk is ever read, and a stream that ends early is noticed
  * after the sample that passed the end. Times must grow strictly: everything after relies on it.
  */
-import { alloc } from "./memory";
+
 import {
   columnCount,
   columnTimes,
@@ -29,10 +29,13 @@ import {
   setColumnCount,
   tableBase,
 } from "./columns";
+import { alloc } from "./memory";
 
 const ENCODING_XOR: u32 = 1;
 const ENCODING_RAW: u32 = 128;
 const SAMPLE_BITS_MAX: u32 = 160;
+/** What a load at any bit position holds for certain. */
+const WINDOW_BITS: u32 = 57;
 const TAIL_BYTES: usize = 64;
 
 let tailAt: usize = 0;
@@ -151,12 +154,11 @@ function decodeXor(base: usize, length: u32): i32 {
   let bit: u32 = <u32>(at - base) << 3;
   let endBit: u32 = length << 3;
   let safeBit: u32 = endBit > SAMPLE_BITS_MAX ? endBit - SAMPLE_BITS_MAX : 0;
-  let inTail = false;
   let significant: u32 = 64;
   let trailing: u32 = 0;
 
   for (let i: u32 = 1; i < samples; i++) {
-    if (bit > safeBit && !inTail) {
+    if (bit > safeBit) {
       // At most 160 bits and a part of a byte are left: continue in a copy with zeros behind.
       if (bit > endBit) return ERROR_TRUNCATED;
       if (tailAt == 0) tailAt = alloc(TAIL_BYTES);
@@ -166,9 +168,10 @@ function decodeXor(base: usize, length: u32): i32 {
       stream = tailAt;
       endBit -= <u32>rest << 3;
       bit &= 7;
-      inTail = true;
+      safeBit = u32.MAX_VALUE;
     }
-    let window = peek(stream, bit);
+    // At least 57 bits, zeros behind.
+    let window = bswap<u64>(load<u64>(stream + (bit >> 3))) << <u64>(bit & 7);
     let used: u32 = 0;
     if (i != 1) {
       if (<i64>window >= 0) {
@@ -191,7 +194,7 @@ function decodeXor(base: usize, length: u32): i32 {
       } else {
         delta += <i64>peek(stream, bit + 4);
         bit += 68;
-        window = peek(stream, bit);
+        window = bswap<u64>(load<u64>(stream + (bit >> 3))) << <u64>(bit & 7);
       }
     }
     const newTime = time + delta;
@@ -214,7 +217,7 @@ function decodeXor(base: usize, length: u32): i32 {
       const need = used + header + significant;
       // One window holds the whole sample in the ordinary case.
       const bits =
-        need <= 64
+        need <= WINDOW_BITS
           ? (rest << header) >> (64 - significant)
           : peek(stream, bit + used + header) >> (64 - significant);
       value ^= bits << trailing;
