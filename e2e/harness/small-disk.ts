@@ -16,7 +16,9 @@ export class SmallDisk implements AsyncDisposable {
   static async mount(sizeMebibytes: number): Promise<SmallDisk> {
     const folder = await temporaryFolder("disk");
     execFileSync("mount", ["-t", "tmpfs", "-o", `size=${sizeMebibytes}m`, "tmpfs", folder.path]);
-    return new SmallDisk(folder.path, () => folder[Symbol.asyncDispose]());
+    return new SmallDisk(folder.path, async () => {
+      await folder[Symbol.asyncDispose]();
+    });
   }
 
   get freeBytes(): number {
