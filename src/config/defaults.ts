@@ -8,7 +8,7 @@ export function buildConfig(values: ReadonlyMap<Option, unknown>): Config {
   const root: Record<string, unknown> = {};
   for (const { option, place } of placedOptions) {
     const value = valueOf(values, option);
-    put(root, place, isDerived(option, value) ? join(dataDir, option.underDataDir) : value);
+    put(root, place, isDerived(option, value) ? inside(dataDir, option.underDataDir) : value);
   }
   return deepFreeze(root) as unknown as Config;
 }
@@ -43,7 +43,7 @@ function isDerived(
   return option.underDataDir !== undefined && value === "";
 }
 
-function join(directory: string, name: string): string {
+export function inside(directory: string, name: string): string {
   return directory.endsWith("/") ? directory + name : `${directory}/${name}`;
 }
 

@@ -18,6 +18,7 @@ import {
   stringKind,
   structureKind,
 } from "./kinds.ts";
+import { formatSize } from "./size.ts";
 
 /**
  * "process": may differ between members. "cluster": must be the same in all of them.
@@ -55,6 +56,8 @@ export interface Option<T = unknown> {
   /** An empty value means this folder under data_dir. */
   readonly underDataDir: string | undefined;
   readonly waitsFor: Feature | undefined;
+  /** Mimir has a list here where one value is all that makes sense: `[2h]` is read like `2h`. */
+  readonly acceptsListOfOne: boolean;
   /** Shown by -help; the others only by -help-all. */
   readonly basic: boolean;
 }
@@ -69,6 +72,7 @@ interface Texts<T> {
   readonly inherits?: string;
   readonly underDataDir?: string;
   readonly waitsFor?: Feature;
+  readonly acceptsListOfOne?: boolean;
   readonly basic?: boolean;
 }
 
@@ -85,6 +89,7 @@ function option<T>(kind: Kind<T>, texts: Texts<unknown>, value: T): Option<T> {
     inherits: texts.inherits,
     underDataDir: texts.underDataDir,
     waitsFor: texts.waitsFor,
+    acceptsListOfOne: texts.acceptsListOfOne ?? false,
     basic: texts.basic ?? false,
   };
 }
@@ -157,4 +162,19 @@ export function choices<const T extends string>(
 /** Lists and maps of mappings. They have no flag. */
 export function structure<T>(name: string, check: z.ZodType<T>, texts: Texts<T>): Option<T> {
   return option(structureKind(name, check), { ...texts, flag: null }, texts.default);
+}
+
+/** The default in one word or line, as an operator would write it; empty if it is nothing. */
+export function shownDefault({ kind, default: value, underDataDir }: Option): string {
+  if (underDataDir !== undefined) return `<data_dir>/${underDataDir}`;
+  const printed = kind.print(value);
+  if (Array.isArray(printed)) return printed.join(",");
+  if (typeof printed === "object" && printed !== null) return "";
+  return kind.name === "size" ? formatSize(value as number) : String(printed);
+}
+
+/** What stands for the value in help. A boolean stands alone. */
+export function placeholderOf({ kind }: Option): string {
+  if (kind.bareFlag !== undefined) return "";
+  return kind.form === "list" ? "list" : kind.name;
 }

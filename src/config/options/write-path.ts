@@ -106,6 +106,7 @@ export const tsdbOptions = {
     yaml: "blocks_storage.tsdb.block_ranges_period",
     default: "2h",
     min: 60_000,
+    acceptsListOfOne: true,
     aliases: ["ingester.max_chunk_age"],
     doc: "Length of a block, aligned to the epoch. A chunk never spans two of them, so this is also the oldest that an open chunk can get.",
   }),

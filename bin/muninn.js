@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+/*
+ * Starts src/cli/main.ts with a Node that can run TypeScript (24 or newer). If this Node is older, the one that `npm ci`
+ * brings (node_modules/.bin/node) takes over: same arguments, same streams, same exit code, signals passed on.
+ * Must parse on Node 12, so that an old one can say what is missing: no syntax after ES2019, no top-level await.
+ * (The file is an ES module by package.json, hence the imports.)
+ */
+import { spawn } from "child_process";
+import { existsSync } from "fs";
+import { dirname, join } from "path";
+import { fileURLToPath } from "url";
+
+const NODE_MAJOR_MIN = 24;
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const program = join(root, "src", "cli", "main.ts");
+
+if (Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN) {
+  import("../src/cli/main.ts").catch(fail);
+} else {
+  startNewerNode();
+}
+
+function startNewerNode() {
+  const node = newerNode();
+  if (node === undefined) {
+    fail(
+      new Error(
+        "muninn needs Node " +
+          NODE_MAJOR_MIN +
+          " or newer, and this is " +
+          process.version +
+          ". `npm ci` in " +
+          root +
+          " installs one beside the program (optional dependencies must not be left out); or start bin/muninn.js with a newer Node.",
+      ),
+    );
+    return;
+  }
+  const child = spawn(node, [program].concat(process.argv.slice(2)), { stdio: "inherit" });
+  const forward = (signal) => child.kill(signal);
+  // A terminal sends SIGINT to both; it is for the child alone to act on it.
+  const ignore = () => undefined;
+  process
+    .on("SIGTERM", forward)
+    .on("SIGHUP", forward)
+    .on("SIGINT", process.stdin.isTTY ? ignore : forward);
+  child.on("error", fail);
+  child.on("exit", (code, signal) => {
+    if (signal === null) {
+      process.exit(code);
+    } else {
+      // Ends as the child ended, so that a supervisor sees the signal.
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    }
+  });
+}
+
+function newerNode() {
+  const names = process.platform === "win32" ? ["node.exe", "node.cmd"] : ["node"];
+  return names
+    .map((name) => join(root, "node_modules", ".bin", name))
+    .find((path) => existsSync(path));
+}
+
+function fail(error) {
+  process.stderr.write((error.message || String(error)) + "\n");
+  process.exitCode = 1;
+}

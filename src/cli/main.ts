@@ -1,0 +1,46 @@
+/**
+ * The command line: `muninn [flags]`. Problems go to standard error and end the program with status 1; what was asked for
+ * (help, version, configuration) goes to standard output; else the program runs. Sub-commands would be words before the
+ * flags: `loadConfig` refuses every word that is no flag, so they cannot be confused with one.
+ */
+import { helpText } from "../config/help.ts";
+import { type Loaded, loadConfig } from "../config/load.ts";
+import { printConfig } from "../config/print.ts";
+import { NodeFileSystem } from "../sys/node-file-system.ts";
+import { versionText } from "./version.ts";
+
+async function main(): Promise<void> {
+  const fileSystem = new NodeFileSystem();
+  const loaded = await loadConfig({
+    argv: process.argv.slice(2),
+    readFile: async (path) => new TextDecoder().decode(await fileSystem.readFile(path)),
+    env: process.env,
+  });
+  if ("errors" in loaded) {
+    process.stderr.write(loaded.errors.map((error) => `${error}\n`).join(""));
+    process.exitCode = 1;
+    return;
+  }
+  await obey(loaded);
+}
+
+async function obey({ command, config, warnings }: Loaded): Promise<void> {
+  switch (command.kind) {
+    case "help":
+      process.stdout.write(helpText(command.all));
+      return;
+    case "version":
+      process.stdout.write(versionText());
+      return;
+    case "print-config":
+      process.stdout.write(printConfig(config, command.mode));
+      return;
+    case "run": {
+      // Loaded only now: help and mistakes answer at once.
+      const { runApp } = await import("../app/run.ts");
+      await runApp(config, [...warnings]);
+    }
+  }
+}
+
+await main();
