@@ -22,7 +22,7 @@ export class NodeFileSystem implements FileSystem {
   }
 
   async list(path: string): Promise<string[]> {
-    return (await readdir(path)).sort();
+    return (await readdir(path)).toSorted();
   }
 
   async stat(path: string): Promise<FileStat> {

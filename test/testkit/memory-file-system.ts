@@ -85,7 +85,7 @@ export class MemoryFileSystem implements FileSystem {
 
   async remove(path: string): Promise<void> {
     const folder = this.#folders.get(key(dirname(path)));
-    const name = parts(path).at(-1) as string;
+    const name = last(parts(path));
     if (!folder?.live.has(name)) return;
     this.#check({ kind: "remove", path, offset: 0, length: 0 });
     folder.apply({ name, file: undefined });
@@ -93,7 +93,7 @@ export class MemoryFileSystem implements FileSystem {
 
   async removeDirectory(path: string): Promise<void> {
     const prefix = `${key(path)}/`;
-    for (const name of [...this.#folders.keys()]) {
+    for (const name of this.#folders.keys()) {
       if (name === key(path) || name.startsWith(prefix)) this.#folders.delete(name);
     }
   }
@@ -190,7 +190,7 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   #locate(path: string): [Folder, string] {
-    return [this.#folder(key(dirname(path))), parts(path).at(-1) as string];
+    return [this.#folder(key(dirname(path))), last(parts(path))];
   }
 
   #file(path: string): File {
@@ -400,4 +400,10 @@ function key(path: string): string {
 
 function dirname(path: string): string {
   return parts(path).slice(0, -1).join("/");
+}
+
+function last(names: readonly string[]): string {
+  const name = names.at(-1);
+  if (name === undefined) throw failure("EINVAL", "/");
+  return name;
 }
