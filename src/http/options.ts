@@ -23,8 +23,6 @@ export interface HttpOptions {
   readonly connectionsMax: number;
   /** Bodies on routes that do not name a limit of their own (queries, forms). */
   readonly bodySizeMaxBytes: number;
-  /** Successful requests are logged at debug; true moves them to info. */
-  readonly logSuccessfulRequestsAtInfo: boolean;
 }
 
 export const HTTP_DEFAULTS: HttpOptions = {
@@ -40,5 +38,4 @@ export const HTTP_DEFAULTS: HttpOptions = {
   shutdownTimeoutMs: 30_000,
   connectionsMax: 0,
   bodySizeMaxBytes: 10 * 1024 * 1024,
-  logSuccessfulRequestsAtInfo: false,
 };

@@ -2,7 +2,7 @@
  * One line for each request when it is over: the only place where a failed request is logged. Level by outcome
  * (errors.ts); successes at debug.
  */
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyRequest } from "fastify";
 import { BugError } from "../base/assert.ts";
 import { OpError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
@@ -24,17 +24,12 @@ export interface RequestFailure {
 
 export class RequestLog {
   readonly #logger: Logger;
-  readonly #success: "debug" | "info";
 
-  constructor(
-    options: { readonly successAtInfo: boolean },
-    { logger }: { readonly logger: Logger },
-  ) {
+  constructor(logger: Logger) {
     this.#logger = logger;
-    this.#success = options.successAtInfo ? "info" : "debug";
   }
 
-  write(request: FastifyRequest, _reply: FastifyReply, outcome: RequestOutcome): void {
+  write(request: FastifyRequest, outcome: RequestOutcome): void {
     const failure = request.failure;
     const fields = {
       method: request.method,
@@ -46,7 +41,7 @@ export class RequestLog {
       responseBytes: outcome.responseBytes,
       ...failureFields(failure),
     };
-    if (outcome.status < 400) this.#logger[this.#success](fields, "request");
+    if (outcome.status < 400) this.#logger.debug(fields, "request");
     else this.#logger[failure?.level ?? levelOfStatus(outcome.status)](fields, "request failed");
   }
 }

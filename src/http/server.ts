@@ -81,10 +81,7 @@ export class HttpServer {
     this.#logger = logger;
     this.#clock = clock;
     this.#metrics = new HttpMetrics(registry, options);
-    this.#requestLog = new RequestLog(
-      { successAtInfo: options.logSuccessfulRequestsAtInfo },
-      { logger },
-    );
+    this.#requestLog = new RequestLog(logger);
     this.#app = fastify({
       bodyLimit: options.bodySizeMaxBytes,
       requestTimeout: options.readTimeoutMs,
@@ -207,7 +204,7 @@ export class HttpServer {
       metrics.durationFor(status).observe(durationMs / 1000);
       metrics.requestBytes.observe(requestBytes);
       metrics.responseBytes.observe(responseBytes);
-      this.#requestLog.write(request, reply, { status, durationMs, requestBytes, responseBytes });
+      this.#requestLog.write(request, { status, durationMs, requestBytes, responseBytes });
     });
   }
 

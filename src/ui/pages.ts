@@ -31,8 +31,8 @@ export interface PagesSources {
   notices(): readonly string[];
   /** YAML, secrets masked. */
   configText(mode: ConfigMode): string;
-  /** YAML of the overrides in force; `undefined` if no runtime file is configured. */
-  runtimeConfigText(mode: "full" | "diff"): string | undefined;
+  /** YAML of the overrides in force, and how the last reading of the files went. */
+  runtimeConfigText(mode: "full" | "diff"): string;
   /** Limits of one tenant by their YAML names. */
   userLimits(tenant: string): Readonly<Record<string, unknown>>;
 }
@@ -108,11 +108,7 @@ function registerConfiguration(app: FastifyInstance, sources: PagesSources): voi
   });
   app.get("/runtime_config", (request, reply) => {
     const mode = modeOf(request, ["full", "diff"]);
-    const text = sources.runtimeConfigText(mode);
-    if (text === undefined) {
-      throw new OpError("not-found", "no runtime configuration: start with -runtime-config.file");
-    }
-    return reply.type("text/plain; charset=utf-8").send(text);
+    return reply.type("text/plain; charset=utf-8").send(sources.runtimeConfigText(mode));
   });
   app.get("/api/v1/user_limits", { onRequest: app.requireTenant }, (request) =>
     sources.userLimits(request.tenant),

@@ -1,0 +1,93 @@
+/**
+ * One Muninn process without the process: everything built, started and stopped, on the machine it is given. Tests
+ * run several of them side by side.
+ */
+import type { Registry } from "prom-client";
+import type { Config } from "../config/config.ts";
+import type { Readiness, ServiceView, TenantView } from "../ui/views.ts";
+import { BUILD } from "./build.ts";
+import type { Machine } from "./machine.ts";
+import { newRegistry } from "./metrics.ts";
+import { type BuiltModule, buildModules, inOrderOfNeed, type Overview } from "./module.ts";
+import { ALL, modules, type Parts } from "./modules.ts";
+import { checkTargets } from "./targets.ts";
+
+export class App implements Overview {
+  readonly registry: Registry;
+  readonly parts: Partial<Parts>;
+  readonly #machine: Machine;
+  readonly #built: readonly BuiltModule[];
+  #stopping = false;
+
+  constructor(config: Config, machine: Machine) {
+    checkTargets(config.target);
+    this.#machine = machine;
+    this.registry = newRegistry(BUILD, config.target.join(","));
+    const { built, parts } = buildModules(inOrderOfNeed(modules, ALL), {
+      config,
+      machine,
+      registry: this.registry,
+      overview: this,
+    });
+    this.#built = built;
+    this.parts = parts;
+  }
+
+  /** Returns early, without an error, if `stop` is called meanwhile. A failure leaves what had started running: call `stop`. */
+  async start(): Promise<void> {
+    for (const { service } of this.#built) {
+      if (this.#stopping) return;
+      await service.start();
+    }
+  }
+
+  /**
+   * Stops what runs, in reverse; a part that is still starting is left alone: it has acknowledged nothing. One that fails
+   * to stop does not keep the others from it. The first failure is thrown at the end.
+   */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const failures: unknown[] = [];
+    for (const { service } of this.#built.toReversed()) {
+      if (service.state !== "running") continue;
+      try {
+        await service.stop();
+      } catch (error) {
+        failures.push(error);
+        this.#machine.logger.error({ service: service.name, err: error }, "service failed to stop");
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  readonly services = (): readonly ServiceView[] =>
+    this.#built.map(({ service: { name, state, failure } }) => ({ name, state, failure }));
+
+  readonly readiness = (): Readiness => {
+    const reasons = this.#built
+      .filter(({ service }) => service.state !== "running")
+      .map((module) => describe(module));
+    if (this.#stopping) reasons.unshift("the process is shutting down");
+    return { isReady: reasons.length === 0, reasons };
+  };
+
+  readonly notices = (): readonly string[] => {
+    const notice = this.parts.objectStorage?.notice;
+    return notice === undefined ? [] : [notice];
+  };
+
+  readonly tenants = (): readonly TenantView[] => [];
+
+  readonly whyStarting = (): string => {
+    const starting = this.#built.find(({ service }) => service.state === "starting");
+    return starting === undefined ? "the process is starting" : describe(starting);
+  };
+}
+
+/** "ingester is starting: replaying WAL: segment 3 of 7, 41 %". */
+function describe({ service, progress }: BuiltModule): string {
+  const { name, state, failure } = service;
+  if (state === "failed") return `${name} has failed: ${failure ?? ""}`;
+  const details = state === "starting" ? progress() : undefined;
+  return `${name} is ${state === "new" ? "waiting to start" : state}${details === undefined ? "" : `: ${details}`}`;
+}

@@ -1,0 +1,15 @@
+/** What the program stands on. `run.ts` brings the real one; tests bring parts of their own. */
+import type { Clock } from "../base/clock.ts";
+import type { FileSystem } from "../base/file-system.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Random } from "../base/random.ts";
+import type { ProbeResult } from "../sys/http-probe.ts";
+
+export interface Machine {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly fileSystem: FileSystem;
+  readonly logger: Logger;
+  /** Asks a server whether it is there. */
+  readonly probe: (url: string, timeoutMs: number) => Promise<ProbeResult>;
+}

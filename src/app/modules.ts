@@ -1,0 +1,77 @@
+/**
+ * The one screen that says what the program is made of and which part needs which. Parts are built and started
+ * from top to bottom and stopped from bottom to top; `http` listens early, so that /ready and /metrics answer
+ * while the ingester replays, and `traffic` is last: it lets pushes and queries in once everything runs, and
+ * on the way out it is first: no new work, then the work under way, then the parts below.
+ */
+import { Overrides } from "../config/overrides.ts";
+import { limitsTree, printConfig } from "../config/print.ts";
+import { HttpServer } from "../http/server.ts";
+import { registerPages } from "../ui/pages.ts";
+import { BUILD } from "./build.ts";
+import { httpOptions } from "./http-options.ts";
+import { type Module, moduleOf } from "./module.ts";
+import { ObjectStorageCheck } from "./object-storage.ts";
+import { TrafficGate } from "./traffic-gate.ts";
+
+export interface Parts {
+  readonly limits: Overrides;
+  readonly objectStorage: ObjectStorageCheck;
+  readonly http: HttpServer;
+  readonly gate: TrafficGate;
+  readonly pages: undefined;
+  readonly traffic: undefined;
+}
+
+const module = moduleOf<Parts>();
+
+export const modules: readonly Module<Parts>[] = [
+  module("limits", [], ({ config, machine, registry }) => {
+    const part = new Overrides(config, { ...machine, registry });
+    return { part, start: () => part.start(), stop: () => part.stop() };
+  }),
+
+  module("objectStorage", [], ({ config, machine }) => {
+    const part = new ObjectStorageCheck(config.storage, machine);
+    return {
+      part,
+      start: async () => part.start(),
+      stop: async () => part.stop(),
+    };
+  }),
+
+  module("http", [], ({ config, machine, registry }) => {
+    const part = new HttpServer(httpOptions(config), { ...machine, registry });
+    return { part, start: async () => void (await part.listen()) };
+  }),
+
+  module("gate", [], ({ overview }) => ({
+    part: new TrafficGate(() => overview.whyStarting()),
+  })),
+
+  module("pages", ["http", "limits"], ({ config, registry, overview }, { http, limits }) => {
+    const options = { ...httpOptions(config), build: BUILD };
+    http.routes((app) =>
+      registerPages(app, options, {
+        ...overview,
+        registry,
+        configText: (mode) => printConfig(config, mode),
+        runtimeConfigText: (mode) => limits.page(mode),
+        userLimits: (tenant) => limitsTree(limits.forTenant(tenant)),
+      }),
+    );
+    return { part: undefined };
+  }),
+
+  module("traffic", ["http", "gate"], (_context, { http, gate }) => ({
+    part: undefined,
+    start: async () => gate.open(),
+    stop: async () => {
+      gate.close();
+      await http.shutdown();
+    },
+  })),
+];
+
+/** What `-target=all` is. */
+export const ALL: readonly (keyof Parts)[] = ["objectStorage", "pages", "traffic"];
