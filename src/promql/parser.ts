@@ -1,0 +1,567 @@
+import type { SyntaxNode } from "@lezer/common";
+import { parser as lezerParser } from "@prometheus-io/lezer-promql";
+import { assert, must } from "../base/assert.ts";
+import { OpError } from "../base/errors.ts";
+import type {
+  Aggregate,
+  AggregateOp,
+  AtModifier,
+  Binary,
+  BinaryOp,
+  Call,
+  Expr,
+  MatrixSelector,
+  NumberLiteral,
+  SelectorMatcher,
+  Subquery,
+  VectorMatching,
+  VectorSelector,
+} from "./ast.ts";
+import { isSetOp } from "./ast.ts";
+import { functionSignature } from "./functions.ts";
+import { parseFloatGo, quoteGo, unquote } from "./go-text.ts";
+import { regexProblem } from "./regex.ts";
+import { lexicalError, parseError, syntaxError } from "./syntax-error.ts";
+import { checkTypes } from "./type-check.ts";
+
+export interface ParseOptions {
+  /** Names of experimental functions and aggregations that are allowed; "all" allows every one. */
+  readonly experimentalFunctions: readonly string[];
+  /** Arithmetic in durations (`[5m * 2]`), experimental in Prometheus. */
+  readonly durationExpressions: boolean;
+}
+
+export const DEFAULT_PARSE_OPTIONS: ParseOptions = {
+  experimentalFunctions: [],
+  durationExpressions: false,
+};
+
+/** Deeper nesting than this is refused, so that no recursion over the tree can pass the stack. */
+const DEPTH_MAX = 500;
+
+/** Durations and times beyond this (about 292 years, int64 nanoseconds) are out of range. */
+const DURATION_SECONDS_MAX = 2 ** 63 / 1e9;
+
+/**
+ * PromQL text to a checked tree. The grammar is the Prometheus project's own (lezer-promql); this file turns its
+ * syntax tree into ours. Throws OpError "bad_data" with Prometheus' message and position, or "not_implemented" for
+ * syntax that is newer than the engine.
+ */
+export function parseExpr(input: string, options: ParseOptions = DEFAULT_PARSE_OPTIONS): Expr {
+  const tree = lezerParser.parse(input);
+  const builder = new TreeBuilder(input, options);
+  builder.refuseErrors(tree.topNode);
+  const top = tree.topNode.firstChild;
+  if (top === null) throw syntaxError(input, 0, { context: "", expected: "" });
+  const expr = builder.build(skipComments(top) ?? top, 0);
+  checkTypes(expr, input);
+  return expr;
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+class TreeBuilder {
+  readonly #input: string;
+  readonly #options: ParseOptions;
+
+  constructor(input: string, options: ParseOptions) {
+    this.#input = input;
+    this.#options = options;
+  }
+
+  refuseErrors(top: SyntaxNode): void {
+    const cursor = top.cursor();
+    do {
+      if (!cursor.type.isError) continue;
+      throw syntaxError(this.#input, cursor.from, errorPlace(cursor.node));
+    } while (cursor.next());
+    const lexical = lexicalError(this.#input);
+    if (lexical !== undefined) throw lexical;
+  }
+
+  build(node: SyntaxNode, depth: number): Expr {
+    if (depth > DEPTH_MAX) throw this.#error(node.from, "expression is nested too deeply");
+    const { from, to } = node;
+    switch (node.name) {
+      case "NumberDurationLiteral":
+        return { kind: "number", value: this.#number(node), from, to };
+      case "StringLiteral":
+        return { kind: "string", value: this.#string(node), from, to };
+      case "ParenExpr":
+        return { kind: "paren", expr: this.build(expressions(node)[0]!, depth + 1), from, to };
+      case "UnaryExpr": {
+        const op = this.#text(child(node, "UnaryOp")) === "-" ? "-" : "+";
+        const operand = this.build(expressions(node)[0]!, depth + 1);
+        return { kind: "unary", op, expr: operand, from, to };
+      }
+      case "VectorSelector":
+        return this.#vectorSelector(node);
+      case "MatrixSelector":
+        return this.#matrixSelector(node, depth);
+      case "SubqueryExpr":
+        return this.#subquery(node, depth);
+      case "OffsetExpr":
+        return this.#offset(node, depth);
+      case "StepInvariantExpr":
+        return this.#at(node, depth);
+      case "BinaryExpr":
+        return this.#binary(node, depth);
+      case "AggregateExpr":
+        return this.#aggregate(node, depth);
+      case "FunctionCall":
+        return this.#call(node, depth);
+      default:
+        throw new OpError("not_implemented", `not implemented: ${node.name}`, {});
+    }
+  }
+
+  #error(offset: number, message: string): OpError {
+    return parseError(this.#input, offset, message);
+  }
+
+  #text(node: SyntaxNode | undefined): string {
+    return node === undefined ? "" : this.#input.slice(node.from, node.to);
+  }
+
+  #string(node: SyntaxNode): string {
+    const literal = this.#text(node);
+    const value = unquote(literal);
+    if (value === undefined) {
+      throw this.#error(node.from, `error unquoting string ${quoteGo(literal)}: invalid syntax`);
+    }
+    return value;
+  }
+
+  /** A number or duration literal; durations are seconds. */
+  #number(node: SyntaxNode): number {
+    const text = this.#text(node).replaceAll(/\s/g, "");
+    const sign = text.startsWith("-") ? -1 : 1;
+    const digits = text.replace(/^[+-]/, "").toLowerCase().replaceAll("_", "");
+    if (/^\d+[smhdwy]|^\d+ms/.test(digits)) {
+      const seconds = durationSeconds(digits);
+      if (seconds === undefined)
+        throw this.#error(node.from, `not a valid duration string: ${quoteGo(text)}`);
+      if (seconds === 0 && node.name !== "NumberDurationLiteral") {
+        throw this.#error(node.from, "duration must be greater than 0");
+      }
+      return sign * seconds;
+    }
+    if (/^0x[0-9a-f]+$/.test(digits)) return sign * Number(digits);
+    if (/^0[0-7]+$/.test(digits)) return sign * Number.parseInt(digits, 8);
+    const value = parseFloatGo(digits);
+    if (value === undefined) {
+      throw this.#error(
+        node.from,
+        `error parsing number: strconv.ParseFloat: parsing ${quoteGo(text)}: value out of range`,
+      );
+    }
+    return sign * value;
+  }
+
+  #vectorSelector(node: SyntaxNode): Mutable<VectorSelector> {
+    const matchers: SelectorMatcher[] = [];
+    const braces = child(node, "LabelMatchers");
+    for (const item of braces === undefined ? [] : children(braces)) {
+      if (item.name === "QuotedLabelName") {
+        const value = this.#string(must(item.firstChild, "a quoted name is a string"));
+        matchers.push({ type: "=", name: "__name__", value });
+      } else if (item.name === "UnquotedLabelMatcher" || item.name === "QuotedLabelMatcher") {
+        matchers.push(this.#matcher(item));
+      }
+    }
+    const identifier = child(node, "Identifier");
+    if (identifier !== undefined) {
+      const twice = matchers.find(({ name }) => name === "__name__");
+      const metric = this.#text(identifier);
+      if (twice !== undefined) {
+        throw this.#error(
+          node.from,
+          `metric name must not be set twice: ${quoteGo(metric)} or ${quoteGo(twice.value)}`,
+        );
+      }
+      matchers.push({ type: "=", name: "__name__", value: metric });
+    }
+    return {
+      kind: "vector-selector",
+      matchers,
+      offsetMs: 0,
+      at: undefined,
+      from: node.from,
+      to: node.to,
+    };
+  }
+
+  #matcher(node: SyntaxNode): SelectorMatcher {
+    const nameNode = must(node.firstChild, "a matcher has a name");
+    const quoted = nameNode.name === "QuotedLabelName" ? nameNode.firstChild : null;
+    const name = quoted === null ? this.#text(nameNode) : this.#string(quoted);
+    const type = this.#text(child(node, "MatchOp")) as SelectorMatcher["type"];
+    const value = this.#string(must(child(node, "StringLiteral"), "a matcher has a value"));
+    if (type === "=~" || type === "!~") {
+      const problem = regexProblem(value);
+      if (problem !== undefined) throw this.#error(node.from, problem);
+    }
+    return { type, name, value };
+  }
+
+  #matrixSelector(node: SyntaxNode, depth: number): MatrixSelector {
+    const selector = this.build(expressions(node)[0]!, depth + 1);
+    if (selector.kind !== "vector-selector") {
+      throw this.#error(node.from, "ranges only allowed for vector selectors");
+    }
+    if (selector.offsetMs !== 0) {
+      throw this.#error(node.from, "no offset modifiers allowed before range");
+    }
+    if (selector.at !== undefined) {
+      throw this.#error(node.from, "no @ modifiers allowed before range");
+    }
+    const rangeMs = this.#positiveDurationMs(
+      must(child(node, "DurationExpr"), "a range has a duration"),
+    );
+    return { kind: "matrix-selector", selector, rangeMs, from: node.from, to: node.to };
+  }
+
+  #subquery(node: SyntaxNode, depth: number): Subquery {
+    const [inner] = expressions(node);
+    const [range, step] = children(node).filter(({ name }) => name === "DurationExpr");
+    return {
+      kind: "subquery",
+      expr: this.build(must(inner, "a subquery has an expression"), depth + 1),
+      rangeMs: this.#positiveDurationMs(must(range, "a subquery has a range")),
+      stepMs: step === undefined ? 0 : this.#positiveDurationMs(step),
+      offsetMs: 0,
+      at: undefined,
+      from: node.from,
+      to: node.to,
+    };
+  }
+
+  #offset(node: SyntaxNode, depth: number): Expr {
+    const inner = this.build(expressions(node)[0]!, depth + 1);
+    const duration = must(child(node, "OffsetDurationExpr"), "an offset has a duration");
+    const offsetMs = this.#milliseconds(this.#duration(duration), duration);
+    const target = this.#modified(inner, node, "offset modifier");
+    if (target.offsetMs !== 0)
+      throw this.#error(inner.from, "offset may not be set multiple times");
+    target.offsetMs = offsetMs;
+    return withEnd(inner, node.to);
+  }
+
+  #at(node: SyntaxNode, depth: number): Expr {
+    const inner = this.build(expressions(node)[0]!, depth + 1);
+    const literal = children(node).findLast(({ name }) => name === "NumberDurationLiteral");
+    const preprocessor = child(node, "AtModifierPreprocessors");
+    let at: AtModifier;
+    if (preprocessor !== undefined) {
+      at = { kind: preprocessor.firstChild?.name === "AtEnd" ? "end" : "start" };
+    } else {
+      const seconds = this.#number(must(literal, "@ has a time"));
+      if (!(Math.abs(seconds) < 2 ** 63)) {
+        const shown = Number.isFinite(seconds)
+          ? seconds.toFixed(6)
+          : String(seconds).replace("Infinity", "Inf");
+        throw this.#error(
+          inner.from,
+          `timestamp out of bounds for @ modifier: ${shown.replace(/^Inf/, "+Inf")}`,
+        );
+      }
+      at = { kind: "time", timeMs: Math.round(seconds * 1000) };
+    }
+    const target = this.#modified(inner, node, "@ modifier");
+    if (target.at !== undefined)
+      throw this.#error(inner.from, "@ <timestamp> may not be set multiple times");
+    target.at = at;
+    return withEnd(inner, node.to);
+  }
+
+  /** The node whose offset and @ a modifier sets. */
+  #modified(expr: Expr, node: SyntaxNode, what: string): Mutable<VectorSelector | Subquery> {
+    if (expr.kind === "vector-selector" || expr.kind === "subquery") return expr;
+    if (expr.kind === "matrix-selector") return expr.selector;
+    throw this.#error(
+      node.from,
+      `${what} must be preceded by an instant vector selector or range vector selector or a subquery`,
+    );
+  }
+
+  #positiveDurationMs(node: SyntaxNode): number {
+    const seconds = this.#duration(node);
+    if (!(seconds > 0)) throw this.#error(node.from, "duration must be greater than 0");
+    return this.#milliseconds(seconds, node);
+  }
+
+  #milliseconds(seconds: number, node: SyntaxNode): number {
+    if (!(Math.abs(seconds) <= DURATION_SECONDS_MAX)) {
+      throw this.#error(node.from, "duration out of range");
+    }
+    return Math.round(seconds * 1000);
+  }
+
+  /** Seconds of a DurationExpr or OffsetDurationExpr. */
+  #duration(node: SyntaxNode): number {
+    const parts = children(node);
+    const [first, second, third] = parts;
+    if (first === undefined) throw this.#error(node.from, "duration expected");
+    if (parts.length === 1) {
+      if (first.name === "NumberDurationLiteralInDurationContext") return this.#number(first);
+      if (first.name === "DurationExpr" || first.name === "OffsetDurationExpr")
+        return this.#duration(first);
+    }
+    if (parts.length === 2 && second !== undefined && first.name === "UnaryOp") {
+      const value = this.#duration(second);
+      return this.#text(first) === "-" ? -value : value;
+    }
+    if (parts.length === 3 && second !== undefined && third !== undefined) {
+      if (first.name !== "DurationExpr")
+        throw notImplemented(`${this.#text(first)}() in durations`);
+      if (!this.#options.durationExpressions) {
+        throw this.#error(first.from, "experimental duration expression is not enabled");
+      }
+      return this.#durationArithmetic(second, this.#duration(first), this.#duration(third));
+    }
+    throw notImplemented(`${this.#text(first)}() in durations`);
+  }
+
+  #durationArithmetic(op: SyntaxNode, left: number, right: number): number {
+    switch (op.name) {
+      case "Add":
+        return left + right;
+      case "Sub":
+        return left - right;
+      case "Mul":
+        return left * right;
+      case "Div":
+        if (right === 0) throw this.#error(op.from, "division by zero");
+        return left / right;
+      case "Mod":
+        if (right === 0) throw this.#error(op.from, "modulo by zero");
+        return left % right;
+      default:
+        return left ** right;
+    }
+  }
+
+  #binary(node: SyntaxNode, depth: number): Expr {
+    const [leftNode, rightNode] = expressions(node);
+    assert(leftNode !== undefined && rightNode !== undefined, "a binary expression has two sides");
+    const operatorNode = must(
+      children(node).find(({ from, name }) => from >= leftNode.to && name !== "LineComment"),
+      "a binary expression has an operator",
+    );
+    const opText = this.#text(operatorNode).toLowerCase();
+    if (opText === "</" || opText === ">/" || child(node, "FillModifier") !== undefined) {
+      throw notImplemented(opText === "</" || opText === ">/" ? opText : "fill");
+    }
+    const op = opText as BinaryOp;
+    const left = this.build(leftNode, depth + 1);
+    const right = this.build(rightNode, depth + 1);
+    const { from, to } = node;
+    const matching = this.#matching(node, op);
+    const returnBool = child(node, "BoolModifier") !== undefined;
+    const binary: Binary = { kind: "binary", op, left, right, returnBool, matching, from, to };
+    // The grammar takes the sign of a literal for a part of it: -2^2 came as (-2)^2, but the power binds tighter.
+    if (op === "^" && leftNode.name === "NumberDurationLiteral") {
+      const sign = this.#input[leftNode.from];
+      if (sign === "-" || sign === "+") {
+        const bare: NumberLiteral = {
+          kind: "number",
+          value: Math.abs((left as NumberLiteral).value),
+          from,
+          to,
+        };
+        return { kind: "unary", op: sign, expr: { ...binary, left: bare }, from, to };
+      }
+    }
+    return binary;
+  }
+
+  #matching(node: SyntaxNode, op: BinaryOp): VectorMatching {
+    const clause = child(node, "MatchingModifierClause");
+    const base: Mutable<VectorMatching> = {
+      card: isSetOp(op) ? "many-to-many" : "one-to-one",
+      on: false,
+      labels: [],
+      include: [],
+    };
+    if (clause === undefined) return base;
+    base.on = child(clause, "On") !== undefined;
+    const lists = children(clause).filter(({ name }) => name === "GroupingLabels");
+    base.labels = lists[0] === undefined ? [] : this.#labelList(lists[0]);
+    base.include = lists[1] === undefined ? [] : this.#labelList(lists[1]);
+    if (child(clause, "GroupLeft") !== undefined) base.card = "many-to-one";
+    if (child(clause, "GroupRight") !== undefined) base.card = "one-to-many";
+    return base;
+  }
+
+  #labelList(node: SyntaxNode): string[] {
+    return children(node).map((item) => {
+      if (item.name !== "QuotedLabelName") return this.#text(item);
+      const name = this.#string(must(item.firstChild, "a quoted name is a string"));
+      if (name === "" || !name.isWellFormed()) {
+        throw this.#error(item.from, `invalid label name for grouping: ${quoteGo(name)}`);
+      }
+      return name;
+    });
+  }
+
+  #aggregate(node: SyntaxNode, depth: number): Aggregate {
+    const op = this.#text(child(node, "AggregateOp")).toLowerCase() as AggregateOp;
+    const body = must(child(node, "FunctionCallBody"), "an aggregation has arguments");
+    const args = expressions(body).map((arg) => this.build(arg, depth + 1));
+    const withParam = [
+      "topk",
+      "bottomk",
+      "count_values",
+      "quantile",
+      "limitk",
+      "limit_ratio",
+    ].includes(op);
+    if ((op === "limitk" || op === "limit_ratio") && !this.#experimental(op)) {
+      throw this.#error(
+        node.from,
+        `${op}() is experimental and must be enabled with --enable-feature=promql-experimental-functions`,
+      );
+    }
+    if (args.length === 0) {
+      throw this.#error(node.from, "no arguments for aggregate expression provided");
+    }
+    const wanted = withParam ? 2 : 1;
+    if (args.length !== wanted) {
+      throw this.#error(
+        node.from,
+        `wrong number of arguments for aggregate expression provided, expected ${wanted}, got ${args.length}`,
+      );
+    }
+    const modifier = child(node, "AggregateModifier");
+    const list = modifier === undefined ? undefined : child(modifier, "GroupingLabels");
+    return {
+      kind: "aggregate",
+      op,
+      expr: args[wanted - 1]!,
+      param: withParam ? args[0] : undefined,
+      without: modifier !== undefined && child(modifier, "Without") !== undefined,
+      grouping: list === undefined ? [] : [...new Set(this.#labelList(list))].sort(),
+      from: node.from,
+      to: node.to,
+    };
+  }
+
+  #call(node: SyntaxNode, depth: number): Call {
+    const identifier = must(child(node, "FunctionIdentifier"), "a call has a name");
+    const name = this.#text(identifier);
+    const signature = functionSignature(name);
+    if (signature === undefined) {
+      throw this.#error(node.from, `unknown function with name ${quoteGo(name)}`);
+    }
+    if (signature.experimental && !this.#experimental(name)) {
+      throw this.#error(node.from, `function ${quoteGo(name)} is not enabled`);
+    }
+    const body = must(child(node, "FunctionCallBody"), "a call has arguments");
+    const args = expressions(body).map((arg) => this.build(arg, depth + 1));
+    return { kind: "call", name, args, from: node.from, to: node.to };
+  }
+
+  #experimental(name: string): boolean {
+    const allowed = this.#options.experimentalFunctions;
+    return allowed.includes("all") || allowed.includes(name);
+  }
+}
+
+const EXPRESSION_NODES = new Set(
+  (
+    "AggregateExpr BinaryExpr FunctionCall MatrixSelector NumberDurationLiteral OffsetExpr AnchoredExpr SmoothedExpr " +
+    "ParenExpr StringLiteral SubqueryExpr UnaryExpr VectorSelector StepInvariantExpr"
+  ).split(" "),
+);
+
+function children(node: SyntaxNode): SyntaxNode[] {
+  const found: SyntaxNode[] = [];
+  for (let at = node.firstChild; at !== null; at = at.nextSibling) {
+    if (at.name !== "LineComment") found.push(at);
+  }
+  return found;
+}
+
+function child(node: SyntaxNode, name: string): SyntaxNode | undefined {
+  for (let at = node.firstChild; at !== null; at = at.nextSibling) if (at.name === name) return at;
+  return undefined;
+}
+
+function expressions(node: SyntaxNode): SyntaxNode[] {
+  return children(node).filter(({ name }) => EXPRESSION_NODES.has(name));
+}
+
+function skipComments(node: SyntaxNode): SyntaxNode | undefined {
+  let at: SyntaxNode | null = node;
+  while (at !== null && at.name === "LineComment") at = at.nextSibling;
+  return at ?? undefined;
+}
+
+function withEnd(expr: Expr, to: number): Expr {
+  (expr as Mutable<Expr>).to = to;
+  return expr;
+}
+
+/** What Prometheus' grammar would say about the place where an error stands. */
+function errorPlace(error: SyntaxNode): { context: string; expected: string } {
+  const parent = error.parent;
+  switch (parent?.name) {
+    case "GroupingLabels": {
+      const before = error.prevSibling;
+      return {
+        context: "grouping opts",
+        expected: before === null ? "label" : '"," or ")"',
+      };
+    }
+    case "AggregateModifier":
+      return child(parent, "By") === undefined && child(parent, "Without") === undefined
+        ? { context: "", expected: "" }
+        : { context: "grouping opts", expected: '"("' };
+    case "LabelMatchers":
+      return error.prevSibling === null
+        ? { context: "label matching", expected: 'identifier or "}"' }
+        : { context: "label matching", expected: '"," or "}"' };
+    case "UnquotedLabelMatcher":
+    case "QuotedLabelMatcher":
+      return child(parent, "MatchOp") === undefined
+        ? { context: "label matching", expected: "label matching operator" }
+        : { context: "label matching", expected: "string" };
+    case "OffsetExpr":
+    case "OffsetDurationExpr":
+      return { context: "offset", expected: "number or duration" };
+    case "StepInvariantExpr":
+      return { context: "@", expected: "timestamp" };
+    case "MatrixSelector":
+      return { context: "subquery or range", expected: '":" or "]"' };
+    case "SubqueryExpr":
+      return { context: "subquery selector", expected: 'number or duration or "]"' };
+    case "AggregateExpr":
+      return { context: "aggregation", expected: "" };
+    default:
+      return { context: "", expected: "" };
+  }
+}
+
+const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+  y: 31_536_000_000,
+};
+
+/** "1h30m" in seconds: units from the greatest to the smallest, each once. */
+function durationSeconds(text: string): number | undefined {
+  if (!/^(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$/.test(text)) return undefined;
+  let totalMs = 0;
+  for (const [, digits = "", unit = ""] of text.matchAll(/(\d+)(ms|[smhdwy])/g)) {
+    totalMs += Number(digits) * (DURATION_UNITS[unit] ?? 0);
+  }
+  return totalMs / 1000;
+}
+
+function notImplemented(what: string): OpError<"not_implemented"> {
+  return new OpError("not_implemented", `not implemented: ${what}`);
+}
