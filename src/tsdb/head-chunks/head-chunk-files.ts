@@ -137,7 +137,10 @@ export class HeadChunkFiles {
     return this.#blocked;
   }
 
-  /** The error that `append` of so many bytes would throw now. Ask before closing chunks of a head. */
+  /**
+   * Why a head should not close `sizeBytes` more of chunks now. Ask before appending to the head: `append` itself
+   * always takes its frames, since the head has let go of those samples.
+   */
   admit(sizeBytes: number): OpError | undefined {
     if (this.pendingBytes + sizeBytes <= this.#options.pendingBytesMax) return undefined;
     const reason = this.#blocked?.message ?? "the disk is too slow";
@@ -151,8 +154,6 @@ export class HeadChunkFiles {
   append(frames: Uint8Array): void {
     assert(!this.#isClosed, "closed chunk files take no frames");
     if (frames.length === 0) return;
-    const refusal = this.admit(frames.length);
-    if (refusal !== undefined) throw refusal;
     const maxTimeMs = maxTimeOf(frames);
     const current = this.#current;
     if (current.sizeBytes === FILE_HEADER_BYTES) this.#beginFile();
@@ -168,10 +169,13 @@ export class HeadChunkFiles {
     if (this.#blocked === undefined) this.#startWriting();
   }
 
-  /** The bytes of many ranges, from disk and from memory. Checksums are not verified: see `verify`. */
-  async readRanges(ranges: ByteRanges): Promise<RangeBytes> {
+  /**
+   * The bytes of many ranges, from disk and from memory, with `tailBytes` of room behind them for the caller's own.
+   * Checksums are not verified: see `verify`.
+   */
+  async readRanges(ranges: ByteRanges, tailBytes = 0): Promise<RangeBytes> {
     const { metrics } = this.#deps;
-    return await readRanges(ranges, this.#source, ({ reads, bytes }) => {
+    return await readRanges(ranges, this.#source, tailBytes, ({ reads, bytes }) => {
       metrics.reads.inc(reads);
       metrics.readBytes.inc(bytes);
     });

@@ -10,7 +10,7 @@ export interface ByteRanges {
   readonly lengths: Uint32Array;
 }
 
-/** Range i is data[starts[i] .. starts[i] + lengths[i]]; other bytes of `data` mean nothing. */
+/** Range i is data[starts[i] .. starts[i] + lengths[i]]; the last `tailBytes` are zero, others mean nothing. */
 export interface RangeBytes {
   readonly data: Uint8Array;
   readonly starts: Uint32Array;
@@ -59,9 +59,10 @@ export interface ReadCount {
 export async function readRanges(
   ranges: ByteRanges,
   source: RangeSource,
+  tailBytes: number,
   onRead: (count: ReadCount) => void,
 ): Promise<RangeBytes> {
-  return await new RangeReading(ranges, source).run(onRead);
+  return await new RangeReading(ranges, source, tailBytes).run(onRead);
 }
 
 class RangeReading {
@@ -71,12 +72,14 @@ class RangeReading {
   readonly #starts: Uint32Array;
   readonly #plans = new Map<number, FilePlan>();
   readonly #reads: Read[] = [];
+  readonly #tailBytes: number;
   #pendingBytes = 0;
   #data: Uint8Array = new Uint8Array(0);
 
-  constructor(ranges: ByteRanges, source: RangeSource) {
+  constructor(ranges: ByteRanges, source: RangeSource, tailBytes: number) {
     this.#ranges = ranges;
     this.#source = source;
+    this.#tailBytes = tailBytes;
     this.#count = ranges.files.length;
     assert(
       ranges.offsets.length === this.#count && ranges.lengths.length === this.#count,
@@ -136,8 +139,8 @@ class RangeReading {
         start += isDense ? extent : planned.wantedBytes;
       }
     }
-    assert(start < 2 ** 32, "one call reads less than 4 GiB");
-    this.#data = new Uint8Array(start);
+    assert(start + this.#tailBytes < 2 ** 32, "one call reads less than 4 GiB");
+    this.#data = new Uint8Array(start + this.#tailBytes);
   }
 
   /** Sets `starts`, and copies what is pending. */
