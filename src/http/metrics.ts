@@ -21,15 +21,19 @@ export interface RouteMetrics {
   durationFor(status: number): HistogramSeries;
 }
 
+export interface Sockets {
+  /** Open now; asked at each scrape. */
+  readonly connections: () => number;
+  readonly connectionsMax: number;
+}
+
 export class HttpMetrics {
   readonly #routes = new Map<string, RouteMetrics>();
   readonly #duration: FastHistogram<"method" | "route" | "status_code" | "ws">;
   readonly #requestBytes: FastHistogram<"method" | "route">;
   readonly #responseBytes: FastHistogram<"method" | "route">;
-  /** Open connections; the server counts. */
-  connections = 0;
 
-  constructor(registry: Registry, { connectionsMax }: { readonly connectionsMax: number }) {
+  constructor(registry: Registry, sockets: Sockets) {
     this.#duration = new FastHistogram(
       {
         name: "cortex_request_duration_seconds",
@@ -57,7 +61,7 @@ export class HttpMetrics {
       },
       registry,
     );
-    this.#registerGauges(registry, connectionsMax);
+    this.#registerGauges(registry, sockets);
   }
 
   forRoute(method: string, route: string): RouteMetrics {
@@ -90,9 +94,8 @@ export class HttpMetrics {
     };
   }
 
-  #registerGauges(registry: Registry, connectionsMax: number): void {
+  #registerGauges(registry: Registry, { connections, connectionsMax }: Sockets): void {
     const routes = this.#routes;
-    const connections = (): number => this.connections;
     new Gauge({
       name: "cortex_inflight_requests",
       help: "Current number of inflight requests.",

@@ -9,7 +9,6 @@
  */
 
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import compress from "@fastify/compress";
 import fastify, {
   type FastifyInstance,
@@ -73,6 +72,7 @@ export class HttpServer {
   readonly #requestLog: RequestLog;
   readonly #knownPaths = new KnownPaths();
   readonly #unfinished = new Set<ServerResponse>();
+  readonly #sockets = new Set<IncomingMessage["socket"]>();
   readonly #app: FastifyInstance;
   #draining = false;
 
@@ -80,7 +80,10 @@ export class HttpServer {
     this.#options = options;
     this.#logger = logger;
     this.#clock = clock;
-    this.#metrics = new HttpMetrics(registry, options);
+    this.#metrics = new HttpMetrics(registry, {
+      connectionsMax: options.connectionsMax,
+      connections: () => this.#sockets.size,
+    });
     this.#requestLog = new RequestLog(logger);
     this.#app = fastify({
       bodyLimit: options.bodySizeMaxBytes,
@@ -114,7 +117,7 @@ export class HttpServer {
     const { listenAddress, listenPort, connectionsMax } = this.#options;
     if (connectionsMax > 0) this.#app.server.maxConnections = connectionsMax;
     await this.#app.listen({ host: listenAddress, port: listenPort });
-    const { address, port } = this.#app.server.address() as AddressInfo;
+    const { address, port } = this.#app.server.address() as ListenAddress;
     this.#logger.info({ address, port }, "HTTP server listening");
     return { address, port };
   }
@@ -128,6 +131,8 @@ export class HttpServer {
     for (const response of this.#unfinished) {
       if (!response.headersSent) response.setHeader("connection", "close");
     }
+    // Node takes a connection that has never said anything for a request under way, and would wait for it.
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
     const deadline = this.#clock.after(this.#options.shutdownTimeoutMs, () => {
       this.#logger.warn({ requests: this.#unfinished.size }, "closing connections by force");
       this.#app.server.closeAllConnections();
@@ -161,8 +166,8 @@ export class HttpServer {
   #prepareSockets(): void {
     const { server } = this.#app;
     server.on("connection", (socket) => {
-      this.#metrics.connections++;
-      socket.once("close", () => this.#metrics.connections--);
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
     });
     server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
       request.once(BODY_WANTED, () => response.writeContinue());

@@ -53,7 +53,7 @@ const elements = document.querySelectorAll("[data-live]");
 const source = document.currentScript.dataset.source;
 async function refresh() {
   if (document.hidden) return;
-  const answer = await fetch(source, { headers: { accept: "application/json" } }).catch(() => undefined);
+  const answer = await window.fetch(source, { headers: { accept: "application/json" } }).catch(() => undefined);
   if (!answer?.ok) return;
   const figures = await answer.json();
   for (const element of elements) {
@@ -61,5 +61,5 @@ async function refresh() {
     if (text !== undefined) element.textContent = text;
   }
 }
-setInterval(refresh, 5000);
+window.setInterval(refresh, 5000);
 `;
