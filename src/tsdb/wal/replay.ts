@@ -193,8 +193,9 @@ export class Replay {
 
   async #checkNumbers(): Promise<void> {
     const numbers = new Set(this.#segments.map((segment) => segment.number));
-    const first = this.#from.segment > 0 ? this.#from.segment : (this.#segments[0]?.number ?? 1);
-    const last = Math.max(this.#segments.at(-1)?.number ?? 0, this.#from.segment);
+    const known = [...numbers, ...this.#setAside];
+    const first = this.#from.segment > 0 ? this.#from.segment : Math.min(...known);
+    const last = Math.max(...known, this.#from.segment);
     for (let number = first; number <= last; number++) {
       if (numbers.has(number)) continue;
       if (this.#setAside.has(number)) this.#logKnown(number);
