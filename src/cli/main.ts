@@ -17,7 +17,7 @@ async function main(): Promise<void> {
     env: process.env,
   });
   if ("errors" in loaded) {
-    process.stderr.write(loaded.errors.map((error) => `${error}\n`).join(""));
+    process.stderr.write(lines(loaded.errors));
     process.exitCode = 1;
     return;
   }
@@ -33,6 +33,7 @@ async function obey({ command, config, warnings }: Loaded): Promise<void> {
       process.stdout.write(versionText());
       return;
     case "print-config":
+      process.stderr.write(lines(warnings));
       process.stdout.write(printConfig(config, command.mode));
       return;
     case "run": {
@@ -41,6 +42,10 @@ async function obey({ command, config, warnings }: Loaded): Promise<void> {
       await runApp(config, [...warnings]);
     }
   }
+}
+
+function lines(texts: readonly string[]): string {
+  return texts.map((text) => `${text}\n`).join("");
 }
 
 await main();

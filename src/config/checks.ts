@@ -10,6 +10,8 @@ export interface Fault {
   /** The YAML path that is best changed. */
   readonly key: string;
   readonly message: string;
+  /** The other YAML path, whose place is told when `key` itself was not set. */
+  readonly other?: string;
 }
 
 /** `isSet`: the operator gave this YAML path a value (in the file or by flag). */
@@ -19,9 +21,9 @@ export function configFaults(config: Config, isSet: (yaml: string) => boolean): 
     ...portFaults(config, isSet),
     ...directoryFaults(config),
     ...bucketFaults(config),
-    ...limitFaults(config.limits, config).map(({ key, message }) => ({
-      key: `limits.${key}`,
-      message,
+    ...limitFaults(config.limits, config).map((fault) => ({
+      ...fault,
+      key: `limits.${fault.key}`,
     })),
   ];
 }
@@ -31,12 +33,14 @@ function timeFaults({ tsdb, querier, server }: Config): Fault[] {
   if (tsdb.retentionPeriodMs < tsdb.blockRangeMs) {
     faults.push({
       key: "blocks_storage.tsdb.retention_period",
+      other: "blocks_storage.tsdb.block_ranges_period",
       message: `${formatDuration(tsdb.retentionPeriodMs)} is less than blocks_storage.tsdb.block_ranges_period (${formatDuration(tsdb.blockRangeMs)}): samples would leave before their range is complete`,
     });
   }
   if (server.httpWriteTimeoutMs > 0 && querier.timeoutMs > server.httpWriteTimeoutMs) {
     faults.push({
       key: "querier.timeout",
+      other: "server.http_server_write_timeout",
       message: `${formatDuration(querier.timeoutMs)} is more than server.http_server_write_timeout (${formatDuration(server.httpWriteTimeoutMs)}): the connection would close before the query may end`,
     });
   }
@@ -68,7 +72,7 @@ function directoryFaults({ tsdb, ingester, storage }: Config): Fault[] {
     const other = directories.slice(0, index).find((before) => overlap(before.path, path));
     return other === undefined
       ? []
-      : [{ key, message: `${path} overlaps with ${other.key} (${other.path})` }];
+      : [{ key, other: other.key, message: `${path} overlaps with ${other.key} (${other.path})` }];
   });
 }
 
@@ -98,6 +102,7 @@ function bucketFaults({ storage }: Config): Fault[] {
     if (value === "") {
       faults.push({
         key: `blocks_storage.s3.${key}`,
+        other: "blocks_storage.backend",
         message: "must be set when the storage backend is s3 (common.storage.s3 serves too)",
       });
     }
@@ -117,6 +122,7 @@ export function limitFaults(limits: Limits, { tsdb }: Pick<Config, "tsdb">): Fau
   if (limits.outOfOrderTimeWindowMs > tsdb.retentionPeriodMs) {
     faults.push({
       key: "out_of_order_time_window",
+      other: "blocks_storage.tsdb.retention_period",
       message: `${formatDuration(limits.outOfOrderTimeWindowMs)} is more than blocks_storage.tsdb.retention_period (${formatDuration(tsdb.retentionPeriodMs)}): older samples would be taken and dropped at once`,
     });
   }
@@ -125,6 +131,7 @@ export function limitFaults(limits: Limits, { tsdb }: Pick<Config, "tsdb">): Fau
   if (limits.haTrackerFailoverTimeoutMs < failoverMinMs) {
     faults.push({
       key: "ha_tracker_failover_timeout",
+      other: "limits.ha_tracker_update_timeout",
       message: `${formatDuration(limits.haTrackerFailoverTimeoutMs)} must be at least ha_tracker_update_timeout + ha_tracker_update_timeout_jitter_max + 1s (${formatDuration(failoverMinMs)})`,
     });
   }

@@ -38,14 +38,19 @@ export class KeyTable {
     const known = [...this.#sections, ...this.#keys.keys()];
     const name = lastPart(path);
     const moved = known.filter((other) => lastPart(other) === name);
-    if (moved.length === 1) return moved[0];
+    if (onlyOne(moved) !== undefined) return moved[0];
     const siblings = known.filter((other) => parent(other) === parent(path));
     return (
       closest(path, siblings, name.length) ??
+      onlyOne(siblings.filter((other) => name.length >= 4 && other.startsWith(path))) ??
       closest(path, moved, path.length) ??
       closest(path, known, path.length)
     );
   }
+}
+
+function onlyOne(texts: readonly string[]): string | undefined {
+  return texts.length === 1 ? texts[0] : undefined;
 }
 
 /** The known text that differs least, if it differs by no more than a third of `length` (or two letters). */

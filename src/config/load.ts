@@ -103,11 +103,10 @@ class EnvExpansion {
 
 function faultsOf(config: Config, winners: ReadonlyMap<Option, Setting>): string[] {
   const byYaml = new Map([...winners].map(([option, setting]) => [option.yaml, setting]));
-  return configFaults(config, (yaml) => byYaml.has(yaml)).map(({ key, message }) => {
-    const setting = byYaml.get(key);
-    return setting === undefined
-      ? `configuration: ${key}: ${message}`
-      : `${setting.where}: ${setting.name}: ${message}`;
+  return configFaults(config, (yaml) => byYaml.has(yaml)).map(({ key, message, other }) => {
+    const own = byYaml.get(key);
+    const where = (own ?? byYaml.get(other ?? ""))?.where ?? "configuration";
+    return `${where}: ${own?.name ?? key}: ${message}`;
   });
 }
 

@@ -72,21 +72,23 @@ class MappingReader {
     const { kind } = option;
     if (kind.form === "structure") return this.#structure(kind, node, name);
     if (isSeq(node)) return this.#sequence(option, node.items, name);
-    if (!isScalar(node)) return bad(`must be a ${kind.name}, not a mapping`);
+    if (!isScalar(node)) return bad(`must be of type ${kind.name}, not a mapping`);
     return kind.parse(this.#text(node, name));
   }
 
   #sequence(option: Option, items: readonly unknown[], name: string): Parsed<unknown> {
     const { kind } = option;
     const nodes = items.map((item) => this.#file.resolve(item));
-    if (!nodes.every((node) => isScalar(node))) return bad(`must be a ${kind.name}`);
+    if (!nodes.every((node) => isScalar(node))) return bad(`must be of type ${kind.name}`);
     const texts = nodes.map((node) => this.#text(node, name));
     if (kind.form === "list") return kind.parse(texts.join(","));
     const [only] = texts;
     if (option.acceptsListOfOne && only !== undefined && texts.length === 1)
       return kind.parse(only);
     return bad(
-      option.acceptsListOfOne ? `must be one ${kind.name}` : `must be a ${kind.name}, not a list`,
+      option.acceptsListOfOne
+        ? `must be one ${kind.name}`
+        : `must be of type ${kind.name}, not a list`,
     );
   }
 

@@ -38,7 +38,11 @@ export class YamlFile {
       merge: true,
     });
     for (const error of this.document.errors) {
-      this.problems.push(`${this.#at(error.pos[0])}: not valid YAML: ${error.message}`);
+      const message =
+        error.code === "DUPLICATE_KEY"
+          ? "this key is in the same mapping twice"
+          : `not valid YAML: ${error.message}`;
+      this.problems.push(`${this.#at(error.pos[0])}: ${message}`);
     }
   }
 
