@@ -21,8 +21,7 @@ export class FigureTable {
     const entry = this.#rows.get(row.id) ?? { row, values: new Map<string, number>() };
     entry.values.set(server, value);
     this.#rows.set(row.id, entry);
-    const limit = row.budget === undefined ? "" : ` (budget ${format(row.budget)})`;
-    console.log(`${row.id}: ${server}: ${format(value)} ${row.unit}${limit}`);
+    console.log(`${row.id}: ${server}: ${format(value)} ${row.unit}`);
   }
 
   get figures(): Figure[] {

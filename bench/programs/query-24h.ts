@@ -5,6 +5,7 @@ import { difference, seconds } from "../../e2e/harness/query.ts";
 import { buildLoad, type Load } from "../loadgen/load.ts";
 import { quantile, send } from "../loadgen/sender.ts";
 import { Server } from "../servers/server.ts";
+import { expectSeries } from "./checks.ts";
 import { type BenchContext, type BenchProgram, scaled } from "./program.ts";
 
 export const QUERY = "sum by (job) (rate(m[5m]))";
@@ -30,6 +31,7 @@ export const query24h: BenchProgram = {
     for (const kind of servers) {
       await using server = await Server.start(kind);
       await send(load, { url: server.writeUrl, tenant: kind.tenant });
+      await expectSeries(server, load);
       for (let i = 0; i < WARM_UPS; i++) await queryDay(server, load);
       const before = server.cpuSeconds();
       const latenciesMs: number[] = [];

@@ -2,6 +2,7 @@
 import { buildLoad } from "../loadgen/load.ts";
 import { quantile, send } from "../loadgen/sender.ts";
 import { Server } from "../servers/server.ts";
+import { expectSeries } from "./checks.ts";
 import { type BenchContext, type BenchProgram, scaled } from "./program.ts";
 import { buildDay, queryDay } from "./query-24h.ts";
 
@@ -34,6 +35,7 @@ export const writeLatencyUnderQuery: BenchProgram = {
         samplesPerSecond: SAMPLES_PER_SECOND,
       };
       await send(day, { ...options, samplesPerSecond: 0 });
+      await expectSeries(server, day);
       await send(pushes, { ...options, to: 1 });
       const half = Math.ceil(rounds / 2);
       const alone = await send(pushes, { ...options, from: 1, to: half });
