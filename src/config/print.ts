@@ -29,10 +29,10 @@ export function limitsTree(limits: Limits, unlike?: Limits): Record<string, unkn
   return tree;
 }
 
-/** The limits with their names in the program. */
+/** The limits with their names in the program. A name of the table that `Limits` lacks does not compile where this is used. */
 export const limitOptions = placedOptions
   .filter(({ place }) => place[0] === "limits")
-  .map(({ option, place }) => ({ option, name: place[1] as keyof Limits }));
+  .map(({ option, place }) => ({ option, name: place[1] as keyof Config["limits"] }));
 
 /** A directory under data_dir is compared with the one that this data_dir gives, so that moving it alone shows one line. */
 function differsIn(config: Config): (placed: PlacedOption) => boolean {

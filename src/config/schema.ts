@@ -2,7 +2,6 @@
  * All options in the shape of `Config`: the one table. The type of the configuration is read off it, and so is the flat list
  * that YAML reading, flags, printing and the reference walk over.
  */
-import type { Limits } from "../model/limits.ts";
 import type { Option } from "./option.ts";
 import { memberlistOptions, ringOptions } from "./options/cluster.ts";
 import { limitsOptions } from "./options/limits.ts";
@@ -37,10 +36,6 @@ type Values<Table> = {
 
 /** What the program runs with: frozen, one part for each component, times in milliseconds and sizes in bytes. */
 export type Config = Values<typeof schema>;
-
-/** Both directions, so that a limit missing in either place does not compile. */
-type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
-export const limitsAreTheModels: Same<Config["limits"], Limits> = true;
 
 /** An option and the keys that lead to its value in a `Config`. */
 export interface PlacedOption {
