@@ -72,11 +72,26 @@ export class App implements Overview {
   };
 
   readonly notices = (): readonly string[] => {
-    const notice = this.parts.objectStorage?.notice;
-    return notice === undefined ? [] : [notice];
+    const { objectStorage, ingester } = this.parts;
+    const blocked = ingester?.status.blocked;
+    return [
+      ...(objectStorage?.notice === undefined ? [] : [objectStorage.notice]),
+      ...(blocked === undefined ? [] : [`pushes are refused: ${blocked}`]),
+    ];
   };
 
-  readonly tenants = (): readonly TenantView[] => [];
+  readonly tenants = (): readonly TenantView[] => {
+    const { ingester, distributor } = this.parts;
+    const sending = distributor?.status().tenants;
+    return (ingester?.status.tenants ?? []).map((status) => ({
+      tenant: status.tenant,
+      seriesCount: status.seriesCount,
+      samplesCount: sending?.get(status.tenant)?.counts.samplesReceived ?? 0,
+      minTimeMs: status.minTimeMs,
+      maxTimeMs: status.maxTimeMs,
+      memoryBytes: status.memoryBytes,
+    }));
+  };
 
   readonly whyStarting = (): string => {
     const starting = this.#built.find(({ service }) => service.state === "starting");

@@ -6,12 +6,19 @@
  */
 import { Overrides } from "../config/overrides.ts";
 import { limitsTree, printConfig } from "../config/print.ts";
+import { Distributor } from "../distributor/distributor.ts";
+import { registerDistributorRoutes } from "../distributor/routes.ts";
 import { HttpServer } from "../http/server.ts";
+import { Ingester } from "../ingester/ingester.ts";
+import { ingesterMetrics } from "../ingester/metrics.ts";
+import { headChunkMetrics } from "../tsdb/head-chunks/metrics.ts";
+import { walMetrics } from "../tsdb/wal/metrics.ts";
 import { registerPages } from "../ui/pages.ts";
 import { BUILD } from "./build.ts";
-import { httpOptions } from "./http-options.ts";
 import { type Module, moduleOf } from "./module.ts";
 import { ObjectStorageCheck } from "./object-storage.ts";
+import { distributorOptions, httpOptions, ingesterOptions } from "./options.ts";
+import { replayText } from "./replay-text.ts";
 import { TrafficGate } from "./traffic-gate.ts";
 
 export interface Parts {
@@ -19,6 +26,8 @@ export interface Parts {
   readonly objectStorage: ObjectStorageCheck;
   readonly http: HttpServer;
   readonly gate: TrafficGate;
+  readonly ingester: Ingester;
+  readonly distributor: Distributor;
   readonly pages: undefined;
   readonly traffic: undefined;
 }
@@ -49,6 +58,45 @@ export const modules: readonly Module<Parts>[] = [
     part: new TrafficGate(() => overview.whyStarting()),
   })),
 
+  module("ingester", ["limits"], ({ config, machine, registry }, { limits }) => {
+    const part: Ingester = new Ingester(ingesterOptions(config), {
+      ...machine,
+      files: machine.fileSystem,
+      logger: machine.logger.child({ component: "ingester" }),
+      limits,
+      metrics: ingesterMetrics(registry, () => part.gauges),
+      walMetrics: walMetrics(registry),
+      chunkMetrics: headChunkMetrics(registry),
+    });
+    return {
+      part,
+      start: () => part.start(),
+      stop: () => part.stop(),
+      progress: () => replayText(part.status.replay),
+    };
+  }),
+
+  module(
+    "distributor",
+    ["http", "gate", "limits", "ingester"],
+    ({ config, machine, registry }, { http, gate, limits, ingester }) => {
+      const options = distributorOptions(config);
+      const part = new Distributor(options, {
+        ...machine,
+        logger: machine.logger.child({ component: "distributor" }),
+        registry,
+        limits,
+        instanceLimits: () => limits.instanceLimits.distributor,
+        ingester,
+      });
+      http.routes((app) => {
+        app.addHook("onRequest", gate.hook);
+        registerDistributorRoutes(app, part, options);
+      });
+      return { part, start: async () => part.start(), stop: async () => part.stop() };
+    },
+  ),
+
   module("pages", ["http", "limits"], ({ config, registry, overview }, { http, limits }) => {
     const options = { ...httpOptions(config), build: BUILD };
     http.routes((app) =>
@@ -74,4 +122,4 @@ export const modules: readonly Module<Parts>[] = [
 ];
 
 /** What `-target=all` is. */
-export const ALL: readonly (keyof Parts)[] = ["objectStorage", "pages", "traffic"];
+export const ALL: readonly (keyof Parts)[] = ["objectStorage", "distributor", "pages", "traffic"];

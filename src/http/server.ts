@@ -18,6 +18,7 @@ import fastify, {
 } from "fastify";
 import type { Registry } from "prom-client";
 import type { Clock } from "../base/clock.ts";
+import { OpError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { BODY_WANTED, lingerAfter, readBody } from "./body.ts";
 import { answerFor, type ErrorAnswer } from "./errors.ts";
@@ -116,7 +117,11 @@ export class HttpServer {
   async listen(): Promise<ListenAddress> {
     const { listenAddress, listenPort, connectionsMax } = this.#options;
     if (connectionsMax > 0) this.#app.server.maxConnections = connectionsMax;
-    await this.#app.listen({ host: listenAddress, port: listenPort });
+    try {
+      await this.#app.listen({ host: listenAddress, port: listenPort });
+    } catch (error) {
+      throw cannotListen(error, `${listenAddress}:${listenPort}`);
+    }
     const { address, port } = this.#app.server.address() as ListenAddress;
     this.#logger.info({ address, port }, "HTTP server listening");
     return { address, port };
@@ -247,6 +252,23 @@ export class HttpServer {
     void reply.type("text/plain; charset=utf-8");
     return `${answer.message}\n`;
   }
+}
+
+function cannotListen(error: unknown, where: string): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const why: Readonly<Record<string, string>> = {
+    EADDRINUSE: "another process uses the port (EADDRINUSE)",
+    EACCES: "this user may not use the port (EACCES)",
+    EADDRNOTAVAIL: "this machine does not have the address (EADDRNOTAVAIL)",
+  };
+  const reason = typeof code === "string" ? why[code] : undefined;
+  if (reason === undefined) return error;
+  return new OpError(
+    "listen-failed",
+    `cannot listen on ${where}: ${reason}; see -server.http-listen-address and -server.http-listen-port`,
+    {},
+    { cause: error },
+  );
 }
 
 function requestSizeBytes(request: FastifyRequest): number {

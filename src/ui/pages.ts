@@ -83,7 +83,12 @@ function registerStatus(app: FastifyInstance, frame: PageFrame, sources: PagesSo
   app.get("/ready", (_request, reply) => {
     const { isReady, reasons } = sources.readiness();
     void reply.type("text/plain; charset=utf-8").code(isReady ? 200 : 503);
-    return isReady ? "ready\n" : `not ready\n${reasons.map((reason) => `${reason}\n`).join("")}`;
+    const lines = [
+      isReady ? "ready" : "not ready",
+      ...reasons,
+      ...sources.notices().map((notice) => `note: ${notice}`),
+    ];
+    return `${lines.join("\n")}\n`;
   });
   app.get("/metrics", async (_request, reply) => {
     void reply.type(sources.registry.contentType);

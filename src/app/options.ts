@@ -1,0 +1,46 @@
+/** From the keys of the configuration to the options of each component. What has no key keeps the component's default. */
+import type { Config } from "../config/config.ts";
+import { DISTRIBUTOR_DEFAULTS, type DistributorOptions } from "../distributor/options.ts";
+import { HTTP_DEFAULTS, type HttpOptions } from "../http/options.ts";
+import { DEFAULT_INGESTER_OPTIONS, type IngesterOptions } from "../ingester/options.ts";
+import { DEFAULT_WAL_OPTIONS } from "../tsdb/wal/options.ts";
+
+export function httpOptions({ server, auth }: Config): HttpOptions {
+  return {
+    ...HTTP_DEFAULTS,
+    listenAddress: server.httpListenAddress,
+    listenPort: server.httpListenPort,
+    pathPrefix: server.pathPrefix,
+    prometheusPrefix: server.prometheusHttpPrefix,
+    multitenancyEnabled: auth.multitenancyEnabled,
+    noAuthTenant: auth.noAuthTenant,
+    readTimeoutMs: server.httpReadTimeoutMs,
+    writeTimeoutMs: server.httpWriteTimeoutMs,
+    idleTimeoutMs: server.httpIdleTimeoutMs,
+    shutdownTimeoutMs: server.gracefulShutdownTimeoutMs,
+  };
+}
+
+export function distributorOptions({ distributor }: Config): DistributorOptions {
+  // One process holds every sample once, whatever factor a cluster's configuration asks for.
+  return { ...DISTRIBUTOR_DEFAULTS, maxRecvMsgSizeBytes: distributor.maxRecvMsgSizeBytes };
+}
+
+export function ingesterOptions({ ingester, tsdb }: Config): IngesterOptions {
+  const { wal, instanceLimits } = ingester;
+  return {
+    ...DEFAULT_INGESTER_OPTIONS,
+    tsdbDirectory: tsdb.dir,
+    wal: {
+      ...DEFAULT_WAL_OPTIONS,
+      directory: wal.dir,
+      segmentBytes: wal.segmentSizeBytes,
+      sync: wal.sync,
+      syncIntervalMs: wal.syncIntervalMs,
+    },
+    chunkRangeMs: tsdb.blockRangeMs,
+    retentionPeriodMs: tsdb.retentionPeriodMs,
+    closeIdleTimeoutMs: tsdb.closeIdleTsdbTimeoutMs,
+    instanceLimits,
+  };
+}
