@@ -56,7 +56,14 @@ export {
   symbolTableBytes,
 } from "./label-index";
 export { alloc, allocArea, memoryUsed, releaseArea } from "./memory";
-export { intake, intakeGuardsIntact, intakeInput, intakeOutput, intakeStart } from "./remote-write";
+export {
+  intake,
+  intakeGuardsIntact,
+  intakeInput,
+  intakeLargestBuffer,
+  intakeOutput,
+  intakeStart,
+} from "./remote-write";
 export { seriesEnd, seriesLive } from "./series";
 export { snappyDecode } from "./snappy";
 export { runWindow } from "./window";

@@ -161,13 +161,13 @@ export function clearKnownSeries(): void {
 }
 
 /**
- * Moves the sweeping hand over `steps` entries (round and round): an entry that nothing touched since the hand
- * was there last is dropped. Called with a share of the table at a time, so no call stops the writes for long.
+ * Moves the sweeping hand over one of `parts` parts of the entries (round and round): an entry that nothing
+ * touched since the hand was there last is dropped. Done in small parts, no call stops the writes for long.
  * Returns how many were dropped.
  */
-export function sweepKnownSeries(steps: u32): u32 {
+export function sweepKnownSeries(parts: u32): u32 {
   let dropped: u32 = 0;
-  const count = min<u32>(steps, entryEnd);
+  const count: u32 = entryEnd == 0 ? 0 : (entryEnd - 1) / parts + 1;
   for (let i: u32 = 0; i < count; i++) {
     if (sweepHand >= entryEnd) sweepHand = 0;
     const entry = sweepHand++;

@@ -145,6 +145,13 @@ export function intakeOutput(which: u32): usize {
   return addressOf(labelOffsets);
 }
 
+/** Bytes of the largest buffer, to tell whether one request of unusual size has left much behind. */
+export function intakeLargestBuffer(): u32 {
+  let largest = max<u32>(capacityOf(body), capacityOf(decoded));
+  largest = max<u32>(largest, max<u32>(capacityOf(times), capacityOf(labels)));
+  return max<u32>(largest, max<u32>(capacityOf(ids), capacityOf(gathered)));
+}
+
 /** 1 when no guard around any buffer was written. */
 export function intakeGuardsIntact(): u32 {
   const intact =
@@ -250,6 +257,11 @@ function walkRequest(start: usize, end: usize): i32 {
   return 0;
 }
 
+/** Samples that fit before the buffers must grow or the request is refused. */
+function sampleCapacity(): u32 {
+  return min<u32>(samplesMax, min<u32>(capacityOf(times), capacityOf(values)) >> 3);
+}
+
 /** Timestamp and value (as bits) of the sample that `readSample` read. */
 let sampleTime: i64 = 0;
 let sampleValue: u64 = 0;
@@ -289,7 +301,7 @@ function walkSeries(start: usize, end: usize): i32 {
   let count = first;
   let timesAt = addressOf(times);
   let valuesAt = addressOf(values);
-  let capacity = min<u32>(capacityOf(times), capacityOf(values)) >> 3;
+  let capacity = sampleCapacity();
   let rising = true;
   let previous: i64 = i64.MIN_VALUE;
   let latest: i64 = i64.MIN_VALUE;
@@ -353,7 +365,7 @@ function walkSeries(start: usize, end: usize): i32 {
         if (count >= samplesMax) return TOO_MANY_SAMPLES;
         timesAt = reserve(times, count << 3, (count + 1) << 3);
         valuesAt = reserve(values, count << 3, (count + 1) << 3);
-        capacity = min<u32>(capacityOf(times), capacityOf(values)) >> 3;
+        capacity = sampleCapacity();
       }
       store<i64>(timesAt + ((<usize>count) << 3), time);
       store<u64>(valuesAt + ((<usize>count) << 3), value);

@@ -120,7 +120,8 @@ interface IntakeExports {
   knownSeriesLimit(max: number): void;
   knownSeriesCount(): number;
   clearKnownSeries(): void;
-  sweepKnownSeries(steps: number): number;
+  intakeLargestBuffer(): number;
+  sweepKnownSeries(parts: number): number;
   memoryUsed(): number;
 }
 
@@ -194,9 +195,22 @@ export class IntakeKernel {
     this.#tenants.delete(tenant);
   }
 
-  /** Looks at `steps` remembered series in turn; drops those that nobody sent since the last turn. */
-  sweep(steps: number): number {
-    return this.#kernel.sweepKnownSeries(steps);
+  /**
+   * Looks at the next of `parts` parts of the remembered series, and drops those that nobody sent since it was
+   * looked at before; 1 sweeps the whole table. Answers how many were dropped.
+   */
+  sweep(parts: number): number {
+    return this.#kernel.sweepKnownSeries(parts);
+  }
+
+  /**
+   * Gives memory back after a request of unusual size, by starting afresh: buffers cannot shrink. The series
+   * are then checked once more as they come. Returns whether it did.
+   */
+  trim(bufferBytesMax: number): boolean {
+    if (this.#kernel.intakeLargestBuffer() >>> 0 <= bufferBytesMax) return false;
+    this.#start();
+    return true;
   }
 
   get knownSeries(): number {

@@ -1,0 +1,433 @@
+/**
+ * The way in: bodies of remote write become rows by SeriesId and go to the ingester.
+ *
+ *   admit      instance limits and request rate, before the body is read
+ *   decode     snappy, protobuf, validation, all in the kernel (kernel/host/intake.ts); bad series fall out here
+ *   rate       ingestion rate over the valid samples: all or nothing
+ *   store      rows without labels; those whose id the ingester does not know once more, with labels
+ *   answer     a failure of the ingester before anything, then what it did not store, then what was invalid
+ *
+ * The rows are views of kernel memory: valid until the next push is decoded, which may be during any await.
+ * The compressed body is therefore what is kept for the second round, and is decoded again if it comes to that.
+ */
+import { assert } from "../base/assert.ts";
+import { type Clock, every, type Timer } from "../base/clock.ts";
+import { OpError } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Random } from "../base/random.ts";
+import { answerFor } from "../http/errors.ts";
+import {
+  type IntakeFailure,
+  IntakeKernel,
+  type IntakeLimits,
+  type IntakeRows,
+} from "../kernel/host/intake.ts";
+import type { Limits, LimitsSource } from "../model/limits.ts";
+import type {
+  IngesterClient,
+  PushAnswer,
+  RejectedSamples,
+  RejectReason,
+  SeriesBatch,
+} from "../rpc/ingester.ts";
+import { decodeCanonicalLabels } from "../wire/remote-write.ts";
+import { type Admission, Inflight } from "./admission.ts";
+import { intakeLimits } from "./intake-limits.ts";
+import {
+  ingestionRateText,
+  instanceLimitText,
+  problemText,
+  rejectedText,
+  requestRateText,
+  seriesText,
+  summaryText,
+  writeMessageSizeText,
+} from "./messages.ts";
+import {
+  addTo,
+  type DistributorMetrics,
+  type DistributorState,
+  newDistributorMetrics,
+} from "./metrics.ts";
+import type { DistributorOptions, InstanceLimits } from "./options.ts";
+import { invalid, type PushOutcome, type PushOutcomeKind, STORED } from "./push-outcome.ts";
+import { EwmaRate } from "./rate-limiter.ts";
+import { retryAfterSeconds } from "./retry-after.ts";
+import { type TenantState, Tenants } from "./tenants.ts";
+
+export interface DistributorDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly registry: Parameters<typeof newDistributorMetrics>[0];
+  readonly limits: LimitsSource;
+  /** Read on every push. */
+  readonly instanceLimits: () => InstanceLimits;
+  readonly ingester: Pick<IngesterClient, "push">;
+  /** Distributors that share the tenants' rate limits, this one included; 1 when absent. */
+  readonly healthyDistributors?: () => number;
+}
+
+export interface PushContext {
+  /** From `admit`; without it `push` admits by itself. */
+  readonly admission?: Admission;
+  /** The `Retry-Attempt` header. */
+  readonly retryAttempt?: string | undefined;
+}
+
+const TICK_MS = 1_000;
+/** Idle tenants and oversized buffers are looked for once a minute. */
+const TICKS_PER_CLEANUP = 60;
+
+/** Reasons of `cortex_discarded_samples_total` as Mimir's ingester has them. */
+const DISCARD_REASONS: Readonly<Record<RejectReason, string>> = {
+  "sample-out-of-order": "sample-out-of-order",
+  "sample-timestamp-too-old": "sample-timestamp-too-old",
+  "sample-duplicate-timestamp": "new-value-for-timestamp",
+  "max-series-per-user": "per_user_series_limit",
+  "ingester-max-series": "ingester_max_series",
+};
+
+/** What is known of a request after decoding; holds no view of kernel memory. */
+interface Intake {
+  readonly tenant: string;
+  readonly body: Uint8Array;
+  readonly limits: Limits;
+  readonly intakeLimits: IntakeLimits;
+  readonly samples: number;
+  readonly problems: IntakeRows["problems"];
+  readonly rejections: IntakeRows["rejections"];
+}
+
+export class Distributor {
+  readonly #options: DistributorOptions;
+  readonly #dependencies: DistributorDependencies;
+  readonly #clock: Clock;
+  readonly #metrics: DistributorMetrics;
+  readonly #kernel: IntakeKernel;
+  readonly #tenants = new Tenants();
+  readonly #inflight = new Inflight();
+  readonly #ingestionRate = new EwmaRate();
+  #limitsVersion: number;
+  #ticker: Timer | undefined;
+  #ticks = 0;
+  /** Largest request, in bytes of a buffer, since the last cleanup. */
+  #largestRequestBytes = 0;
+
+  constructor(options: DistributorOptions, dependencies: DistributorDependencies) {
+    this.#options = options;
+    this.#dependencies = dependencies;
+    this.#clock = dependencies.clock;
+    this.#limitsVersion = dependencies.limits.version;
+    this.#kernel = new IntakeKernel({
+      knownSeriesMax: options.knownSeriesMax,
+      hashSeedLow: dependencies.random.uint32(),
+      hashSeedHigh: dependencies.random.uint32(),
+    });
+    this.#metrics = newDistributorMetrics(dependencies.registry, () => this.status());
+  }
+
+  /** Begins housekeeping. Pushes work without it. */
+  start(): void {
+    this.#ticker ??= every(this.#clock, TICK_MS, () => this.#tick());
+  }
+
+  stop(): void {
+    this.#ticker?.cancel();
+    this.#ticker = undefined;
+  }
+
+  status(): DistributorState {
+    return {
+      tenants: this.#tenants.all,
+      inflightRequests: this.#inflight.requests,
+      inflightBytes: this.#inflight.bytes,
+      ingestionRate: this.#ingestionRate.perSecond,
+      instanceLimits: this.#dependencies.instanceLimits(),
+      replicationFactor: this.#options.replicationFactor,
+      knownSeries: this.#kernel.knownSeries,
+      kernelMemoryBytes: this.#kernel.memoryBytes,
+    };
+  }
+
+  /**
+   * Before the body is read. The caller releases the admission when the answer is out; an outcome instead of one
+   * is the refusal.
+   */
+  admit(tenant: string, sizeBytes: number, retryAttempt?: string): Admission | PushOutcome {
+    const limit = this.#inflight.exceeded(
+      this.#dependencies.instanceLimits(),
+      this.#ingestionRate.perSecond,
+    );
+    if (limit !== undefined) {
+      this.#metrics.instanceRejectedRequests.inc({ reason: `distributor_${limit.name}` });
+      const message = instanceLimitText(limit.name, limit.limit);
+      return this.#refuse("instance-limit", 500, message, retryAttempt);
+    }
+    const limits = this.#dependencies.limits.forTenant(tenant);
+    if (limits.requestRate > 0 && !this.#takeRequest(tenant, limits)) {
+      return this.#rateLimited(limits, requestRateText(limits), retryAttempt);
+    }
+    return this.#inflight.enter(sizeBytes);
+  }
+
+  /** `body` must not change until the promise is settled. Never rejects for what a sender or an ingester does. */
+  async push(tenant: string, body: Uint8Array, context: PushContext = {}): Promise<PushOutcome> {
+    if (context.admission !== undefined) return this.#push(tenant, body, context.retryAttempt);
+    const admitted = this.admit(tenant, body.length, context.retryAttempt);
+    if ("status" in admitted) return admitted;
+    try {
+      return await this.#push(tenant, body, context.retryAttempt);
+    } finally {
+      admitted.release();
+    }
+  }
+
+  async #push(
+    tenant: string,
+    body: Uint8Array,
+    retryAttempt: string | undefined,
+  ): Promise<PushOutcome> {
+    const state = this.#tenants.touch(tenant, this.#clock.monotonicMs());
+    state.counts.requestsIn++;
+    const limits = this.#dependencies.limits.forTenant(tenant);
+    this.#forgetSeriesOnNewLimits();
+    const forKernel = intakeLimits(limits, {
+      nowMs: this.#clock.nowMs(),
+      decodedBytesMax: this.#options.maxRecvMsgSizeBytes,
+    });
+    const rows = this.#kernel.decode(tenant, body, forKernel);
+    if (rows.kind !== "rows") return this.#unreadable(rows, retryAttempt);
+    this.#largestRequestBytes = Math.max(this.#largestRequestBytes, rows.counts.decodedBytes);
+    this.#account(tenant, state, rows);
+    const samples = rows.timestampsMs.length;
+    if (!this.#takeSamples(state, limits, samples)) {
+      addTo(state.counts.discardedSamples, "rate_limited", samples);
+      const text = ingestionRateText(limits, this.#ingestionBurst(limits));
+      return this.#rateLimited(limits, text, retryAttempt);
+    }
+    this.#accept(state, samples);
+    const { problems, rejections } = rows;
+    const intake = { tenant, body, limits, intakeLimits: forKernel, samples, problems, rejections };
+    if (rows.seriesCount === 0) return this.#outcome(intake, state, [], retryAttempt);
+    try {
+      const rejected = await this.#store(intake, rows);
+      return this.#outcome(intake, state, rejected, retryAttempt);
+    } catch (error) {
+      return this.#failed(error, retryAttempt);
+    }
+  }
+
+  #forgetSeriesOnNewLimits(): void {
+    const { version } = this.#dependencies.limits;
+    if (version === this.#limitsVersion) return;
+    this.#limitsVersion = version;
+    this.#kernel.forgetSeries();
+  }
+
+  /** What came in, and what fell out in the kernel. */
+  #account(tenant: string, state: TenantState, rows: IntakeRows): void {
+    const { counts } = state;
+    const { samples, exemplars, histograms, metadata, decodedBytes, unknownToTable } = rows.counts;
+    counts.samplesIn += samples + histograms;
+    counts.exemplarsIn += exemplars;
+    counts.metadataIn += metadata;
+    // Passed over by the kernel until their features come; counted, so that nobody misses them silently.
+    if (histograms > 0)
+      addTo(counts.discardedSamples, "native_histograms_not_supported", histograms);
+    if (exemplars > 0) addTo(counts.discardedExemplars, "exemplars_not_supported", exemplars);
+    if (metadata > 0) addTo(counts.discardedMetadata, "metadata_not_supported", metadata);
+    for (const { code, samples: count } of rows.rejections) {
+      addTo(counts.discardedSamples, code.replaceAll("-", "_"), count);
+    }
+    if (rows.latestTimeMs !== undefined) {
+      counts.latestSampleSeconds = Math.max(counts.latestSampleSeconds, rows.latestTimeMs / 1000);
+    }
+    const user = { user: tenant };
+    this.#metrics.samplesPerRequest.observe(user, samples);
+    this.#metrics.exemplarsPerRequest.observe(user, exemplars);
+    this.#metrics.uncompressedBodySize.observe(user, decodedBytes);
+    if (unknownToTable > 0) this.#metrics.seriesChecked.inc(unknownToTable);
+  }
+
+  #accept(state: TenantState, samples: number): void {
+    state.counts.requestsReceived++;
+    state.counts.samplesReceived += samples;
+    this.#ingestionRate.add(samples);
+  }
+
+  #takeRequest(tenant: string, limits: Limits): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    const state = this.#tenants.touch(tenant, nowMs);
+    const rate = {
+      ratePerSecond: limits.requestRate / this.#distributors(),
+      burst: limits.requestBurstSize,
+    };
+    if (state.requestLimiter.tryTake(1, rate, nowMs)) return true;
+    addTo(state.counts.discardedRequests, "rate_limited", 1);
+    return false;
+  }
+
+  #takeSamples(state: TenantState, limits: Limits, samples: number): boolean {
+    const rate = {
+      ratePerSecond: limits.ingestionRate / this.#distributors(),
+      burst: this.#ingestionBurst(limits),
+    };
+    return state.ingestionLimiter.tryTake(samples, rate, this.#clock.monotonicMs());
+  }
+
+  #ingestionBurst(limits: Limits): number {
+    const { ingestionBurstFactor: factor, ingestionRate, ingestionBurstSize } = limits;
+    return factor >= 1 ? (factor * ingestionRate) / this.#distributors() : ingestionBurstSize;
+  }
+
+  #distributors(): number {
+    return Math.max(1, this.#dependencies.healthyDistributors?.() ?? 1);
+  }
+
+  /** Rows without labels, then those that the ingester does not know with labels. Row numbers are of the first. */
+  async #store(intake: Intake, rows: IntakeRows): Promise<readonly RejectedSamples[]> {
+    const first = await this.#send(intake.tenant, rows);
+    if (first.unknownSeries.length === 0) return first.rejected;
+    const wanted = Uint32Array.from(first.unknownSeries).sort();
+    this.#metrics.seriesResent.inc(wanted.length);
+    const second = await this.#send(intake.tenant, this.#withLabels(intake, wanted));
+    if (second.unknownSeries.length > 0) {
+      throw new OpError("unavailable", "the ingester does not know series that came with labels", {
+        series: second.unknownSeries.length,
+      });
+    }
+    const renumbered = second.rejected.map((rejected) => ({
+      ...rejected,
+      seriesIndex: wanted[rejected.seriesIndex] ?? 0,
+    }));
+    return [...first.rejected, ...renumbered];
+  }
+
+  #withLabels(intake: Intake, wanted: Uint32Array): IntakeRows {
+    const { tenant, body, intakeLimits: limits } = intake;
+    const rows = this.#kernel.decodeWithLabels(tenant, body, limits, wanted);
+    if (rows.kind === "out-of-memory") {
+      throw new OpError("unavailable", "no memory left to decode the request a second time");
+    }
+    assert(rows.kind === "rows", "a body that was decoded once cannot be decoded again");
+    assert(rows.seriesCount === wanted.length, "decoding a body again gave other rows");
+    return rows;
+  }
+
+  /** Gives up waiting after the remote timeout; whatever comes later is ignored. */
+  #send(tenant: string, batch: SeriesBatch): Promise<PushAnswer> {
+    const { remoteTimeoutMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(remoteTimeoutMs, () => {
+        const text = `the ingester did not answer within ${remoteTimeoutMs} ms`;
+        reject(new OpError("unavailable", text));
+      });
+      this.#dependencies.ingester
+        .push(tenant, batch)
+        .then(resolve, reject)
+        .finally(() => timer.cancel());
+    });
+  }
+
+  #outcome(
+    intake: Intake,
+    state: TenantState,
+    rejected: readonly RejectedSamples[],
+    retryAttempt: string | undefined,
+  ): PushOutcome {
+    const [problem] = intake.problems;
+    if (rejected.length === 0 && problem === undefined) return STORED;
+    const summary: { id: string; samples: number; series?: number }[] = [];
+    let stored = intake.samples;
+    for (const { reason, count } of rejected) {
+      addTo(state.counts.discardedSamples, DISCARD_REASONS[reason], count);
+      summary.push({ id: reason, samples: count });
+      stored -= count;
+    }
+    for (const { code, samples, series } of intake.rejections) {
+      summary.push({ id: code, samples, series });
+    }
+    // A full ingester may have room later: the sender is to come back, and what is stored already is no harm.
+    const full = rejected.find(({ reason }) => reason === "ingester-max-series");
+    const worst = full ?? rejected[0];
+    const text =
+      worst !== undefined
+        ? rejectedText(worst, intake.tenant, this.#rowText(intake, worst.seriesIndex))
+        : problem !== undefined
+          ? problemText(problem, intake.limits)
+          : "";
+    const message = `${text}. ${summaryText(summary, stored)}`.replace("..", ".");
+    return full === undefined
+      ? invalid(message)
+      : this.#refuse("failed", 500, message, retryAttempt);
+  }
+
+  /** Labels of a row, for a message. */
+  #rowText(intake: Intake, row: number): string {
+    const { labels } = this.#withLabels(intake, Uint32Array.of(row));
+    return labels === undefined ? "" : seriesText(decodeCanonicalLabels(labels.bytes));
+  }
+
+  #unreadable(failure: IntakeFailure, retryAttempt: string | undefined): PushOutcome {
+    switch (failure.kind) {
+      case "bad-snappy":
+        return invalid("the body is not a snappy block, or it is cut off");
+      case "too-large":
+        return invalid(
+          writeMessageSizeText(failure.declaredBytes, this.#options.maxRecvMsgSizeBytes),
+        );
+      case "malformed":
+        return invalid(
+          `the body is not a remote write 1.0 request: malformed protobuf in the field at byte ${failure.offsetBytes}`,
+        );
+      case "too-many-samples":
+        return invalid("the body holds more samples than bytes for them: most have no timestamp");
+      case "out-of-memory":
+        return this.#refuse("failed", 500, "no memory left to decode the request", retryAttempt);
+    }
+  }
+
+  #rateLimited(limits: Limits, message: string, retryAttempt: string | undefined): PushOutcome {
+    const status = limits.serviceOverloadStatusCodeOnRateLimitEnabled ? 529 : 429;
+    return this.#refuse("rate-limited", status, message, retryAttempt);
+  }
+
+  /** Nothing of the batch counts as stored: always a 5xx, so that the sender repeats it. */
+  #failed(error: unknown, retryAttempt: string | undefined): PushOutcome {
+    const answer = answerFor(error);
+    const status = answer.status >= 500 ? answer.status : 500;
+    const message = `send data to ingesters: ${answer.message}`;
+    return { ...this.#refuse("failed", status, message, retryAttempt), cause: error };
+  }
+
+  #refuse(
+    kind: PushOutcomeKind,
+    status: number,
+    message: string,
+    retryAttempt: string | undefined,
+  ): PushOutcome {
+    const seconds = retryAfterSeconds(retryAttempt, this.#dependencies.random);
+    return { kind, status, message, retryAfterSeconds: seconds };
+  }
+
+  #tick(): void {
+    this.#ingestionRate.tick(TICK_MS);
+    this.#kernel.sweep(Math.max(1, Math.round(this.#options.knownSeriesIdleMs / TICK_MS)));
+    this.#ticks++;
+    if (this.#ticks % TICKS_PER_CLEANUP === 0) this.#cleanUp();
+  }
+
+  #cleanUp(): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const tenant of this.#tenants.dropIdle(nowMs, this.#options.tenantIdleMs)) {
+      this.#kernel.forgetTenant(tenant);
+      this.#metrics.forgetTenant(tenant);
+    }
+    const { retainedBufferBytesMax } = this.#options;
+    if (this.#largestRequestBytes <= retainedBufferBytesMax) {
+      this.#kernel.trim(retainedBufferBytesMax);
+    }
+    this.#largestRequestBytes = 0;
+  }
+}
