@@ -38,7 +38,10 @@ export type Feature =
   | "OTLP"
   | "cardinality API"
   | "ruler"
-  | "compactor";
+  | "compactor"
+  | "per-metric limit"
+  | "active series limit"
+  | "ingestion delay";
 
 export interface Option<T = unknown> {
   readonly kind: Kind<T>;

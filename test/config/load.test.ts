@@ -138,6 +138,14 @@ test("a boolean flag does not take the next word", async () => {
   ]);
 });
 
+test("a duration is negative only where that means something", async () => {
+  const { config } = await good({ argv: ["-query-frontend.log-queries-longer-than=-1s"] });
+  assert.equal(config.queryFrontend.logQueriesLongerThanMs, -1000);
+  assert.deepEqual(await errorsOf({ argv: ["-querier.max-query-lookback=-1s"] }), [
+    "command line: -querier.max-query-lookback: -1s must not be negative",
+  ]);
+});
+
 test("problems of flags and file come together", async () => {
   const errors = await errorsOf({ argv: ["-nothing=1"], file: "nothing: 1\nserver: {a: 1}" });
   assert.equal(errors.length, 3);

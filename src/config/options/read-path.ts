@@ -51,7 +51,8 @@ export const queryFrontendOptions = {
     yaml: "frontend.log_queries_longer_than",
     flag: "query-frontend.log-queries-longer-than",
     default: "0",
+    min: Number.MIN_SAFE_INTEGER,
     aliases: ["query_frontend.log_queries_longer_than"],
-    doc: "Queries that take longer are logged with what they cost. 0 is off.",
+    doc: "Queries that take longer are logged with what they cost. 0 is off, less than 0 is every query.",
   }),
 };

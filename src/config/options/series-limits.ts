@@ -14,14 +14,14 @@ export const seriesLimits = {
     yaml: "limits.max_global_series_per_metric",
     flag: "ingester.max-global-series-per-metric",
     default: 0,
-    waitsFor: "cluster",
+    waitsFor: "per-metric limit",
     doc: "Series in memory of one metric name. 0 is no limit.",
   }),
   maxActiveSeriesPerUser: int({
     yaml: "limits.max_active_series_per_user",
     flag: "distributor.max-active-series-per-user",
     default: 0,
-    waitsFor: "cluster",
+    waitsFor: "active series limit",
     doc: "Active series, over all ingesters. 0 is no limit.",
   }),
   maxGlobalMetadataPerUser: int({

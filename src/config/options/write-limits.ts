@@ -73,7 +73,7 @@ export const writeLimits = {
     yaml: "limits.ingestion_artificial_delay",
     flag: "distributor.ingestion-artificial-delay",
     default: "0",
-    waitsFor: "cluster",
+    waitsFor: "ingestion delay",
     doc: "Time by which answers to pushes are held back. 0 is none.",
   }),
   serviceOverloadStatusCodeOnRateLimitEnabled: bool({
