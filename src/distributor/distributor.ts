@@ -384,6 +384,10 @@ export class Distributor {
       case "too-many-samples":
         return invalid("the body holds more samples than bytes for them: most have no timestamp");
       case "out-of-memory":
+        this.#dependencies.logger.error(
+          {},
+          "the kernel of the distributor ran out of memory and was restarted",
+        );
         return this.#refuse("failed", 500, "no memory left to decode the request", retryAttempt);
     }
   }
@@ -413,7 +417,8 @@ export class Distributor {
 
   #tick(): void {
     this.#ingestionRate.tick(TICK_MS);
-    this.#kernel.sweep(Math.max(1, Math.round(this.#options.knownSeriesIdleMs / TICK_MS)));
+    const parts = Math.max(1, Math.round(this.#options.knownSeriesIdleMs / TICK_MS));
+    this.#kernel.sweep(this.#ticks % parts, parts);
     this.#ticks++;
     if (this.#ticks % TICKS_PER_CLEANUP === 0) this.#cleanUp();
   }

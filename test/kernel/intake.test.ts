@@ -535,12 +535,22 @@ test("the table grows, forgets, sweeps what is idle, and stays within its limit"
   assert.equal(unknown(second), 1_000);
 
   // One full turn clears the marks, then only what was sent in between survives the next.
-  assert.equal(kernel.sweep(1), 0);
+  assert.equal(kernel.sweep(0, 1), 0);
   assert.equal(unknown(first), 0);
-  assert.equal(kernel.sweep(1), 2_000);
+  assert.equal(kernel.sweep(0, 1), 2_000);
   assert.equal(unknown(first), 0);
   assert.equal(unknown(second), 3_000);
   assert.equal(kernel.knownSeries, 5_000);
+
+  // Ten parts are one turn, whatever is left over by the division.
+  const parts = (): number =>
+    Array.from({ length: 10 }, (_, part) => kernel.sweep(part, 10)).reduce((a, b) => a + b);
+  parts();
+  assert.equal(unknown(first), 0);
+  assert.equal(parts(), 2_000);
+  assert.equal(parts(), 3_000);
+  assert.equal(kernel.knownSeries, 0);
+  assert.equal(unknown(first), 3_000);
 
   kernel.forgetSeries();
   assert.equal(kernel.knownSeries, 0);
@@ -559,7 +569,7 @@ test("churn: the table answers as a plain set does", () => {
       for (const [kind, from, count] of operations) {
         if (kind === "sweep") {
           const idle = [...touched].filter(([, mark]) => !mark).map(([key]) => key);
-          assert.equal(kernel.sweep(1), idle.length);
+          assert.equal(kernel.sweep(0, 1), idle.length);
           for (const key of idle) touched.delete(key);
           for (const key of touched.keys()) touched.set(key, false);
           continue;

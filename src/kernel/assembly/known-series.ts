@@ -32,7 +32,6 @@ let liveCount: u32 = 0;
 let entriesMax: u32 = SEGMENTS_MAX * SEGMENT_ENTRIES;
 /** Guess for the next lookup: the entry after the last one found. */
 let nextGuess: u32 = 0;
-let sweepHand: u32 = 0;
 
 export function knownSeriesLimit(max: u32): void {
   entriesMax = min<u32>(max, SEGMENTS_MAX * SEGMENT_ENTRIES);
@@ -157,20 +156,18 @@ export function clearKnownSeries(): void {
   freeEntry = 0;
   liveCount = 0;
   nextGuess = 0;
-  sweepHand = 0;
 }
 
 /**
- * Moves the sweeping hand over one of `parts` parts of the entries (round and round): an entry that nothing
- * touched since the hand was there last is dropped. Done in small parts, no call stops the writes for long.
- * Returns how many were dropped.
+ * Looks at the entries of part number `part` of `parts`: one that nothing touched since it was looked at before is
+ * dropped. Done in many small parts, one after the other, no call stops the writes for long. Entries that are
+ * added in between shift the parts upwards: some may be left out of a turn, none comes twice. Returns how many
+ * were dropped.
  */
-export function sweepKnownSeries(parts: u32): u32 {
+export function sweepKnownSeries(part: u32, parts: u32): u32 {
   let dropped: u32 = 0;
-  const count: u32 = entryEnd == 0 ? 0 : (entryEnd - 1) / parts + 1;
-  for (let i: u32 = 0; i < count; i++) {
-    if (sweepHand >= entryEnd) sweepHand = 0;
-    const entry = sweepHand++;
+  const end = <u32>((<u64>entryEnd * (part + 1)) / parts);
+  for (let entry = <u32>((<u64>entryEnd * part) / parts); entry < end; entry++) {
     const at = entryAt(entry);
     if (load<u32>(at, 36) == 0) continue;
     if (load<u32>(at, 40) != 0) {

@@ -121,7 +121,7 @@ interface IntakeExports {
   knownSeriesCount(): number;
   clearKnownSeries(): void;
   intakeLargestBuffer(): number;
-  sweepKnownSeries(parts: number): number;
+  sweepKnownSeries(part: number, parts: number): number;
   memoryUsed(): number;
 }
 
@@ -196,11 +196,11 @@ export class IntakeKernel {
   }
 
   /**
-   * Looks at the next of `parts` parts of the remembered series, and drops those that nobody sent since it was
-   * looked at before; 1 sweeps the whole table. Answers how many were dropped.
+   * Looks at one of `parts` parts of the remembered series, and drops those that nobody sent since that part was
+   * looked at before. Answers how many were dropped. `sweep(0, 1)` looks at all.
    */
-  sweep(parts: number): number {
-    return this.#kernel.sweepKnownSeries(parts);
+  sweep(part: number, parts: number): number {
+    return this.#kernel.sweepKnownSeries(part, parts);
   }
 
   /**
