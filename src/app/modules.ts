@@ -51,7 +51,12 @@ export const modules: readonly Module<Parts>[] = [
 
   module("http", [], ({ config, machine, registry }) => {
     const part = new HttpServer(httpOptions(config), { ...machine, registry });
-    return { part, start: async () => void (await part.listen()) };
+    return {
+      part,
+      start: async () => void (await part.listen()),
+      // `traffic` has done so already, unless the start did not come that far.
+      stop: () => part.shutdown(),
+    };
   }),
 
   module("gate", [], ({ overview }) => ({

@@ -75,7 +75,7 @@ export class HttpServer {
   readonly #unfinished = new Set<ServerResponse>();
   readonly #sockets = new Set<IncomingMessage["socket"]>();
   readonly #app: FastifyInstance;
-  #draining = false;
+  #shutdown: Promise<void> | undefined;
 
   constructor(options: HttpOptions, { logger, registry, clock }: HttpServerDependencies) {
     this.#options = options;
@@ -129,10 +129,14 @@ export class HttpServer {
 
   /**
    * Stops accepting, lets the requests under way finish with `Connection: close`, and cuts those that need
-   * longer than the shutdown timeout.
+   * longer than the shutdown timeout. May be called again: it is the same shutdown.
    */
-  async shutdown(): Promise<void> {
-    this.#draining = true;
+  shutdown(): Promise<void> {
+    this.#shutdown ??= this.#drain();
+    return this.#shutdown;
+  }
+
+  async #drain(): Promise<void> {
     for (const response of this.#unfinished) {
       if (!response.headersSent) response.setHeader("connection", "close");
     }
@@ -203,7 +207,7 @@ export class HttpServer {
     const writtenBefore = request.raw.socket.bytesWritten;
     metrics.inflight = (metrics.inflight ?? 0) + 1;
     this.#unfinished.add(response);
-    if (this.#draining) void reply.header("connection", "close");
+    if (this.#shutdown !== undefined) void reply.header("connection", "close");
     response.once("close", () => {
       metrics.inflight = (metrics.inflight ?? 1) - 1;
       this.#unfinished.delete(response);
