@@ -1,0 +1,25 @@
+/** What one query cost; filled in as it goes, so that a failed query is told too. */
+export interface QueryStats {
+  queueMs: number;
+  fetchMs: number;
+  evaluationMs: number;
+  fetchedSeries: number;
+  fetchedChunks: number;
+  fetchedChunkBytes: number;
+  /** Samples that the evaluation read. */
+  samplesProcessed: number;
+  peakSamples: number;
+}
+
+export function newQueryStats(): QueryStats {
+  return {
+    queueMs: 0,
+    fetchMs: 0,
+    evaluationMs: 0,
+    fetchedSeries: 0,
+    fetchedChunks: 0,
+    fetchedChunkBytes: 0,
+    samplesProcessed: 0,
+    peakSamples: 0,
+  };
+}
