@@ -11,13 +11,14 @@ import { registerDistributorRoutes } from "../distributor/routes.ts";
 import { HttpServer } from "../http/server.ts";
 import { Ingester } from "../ingester/ingester.ts";
 import { ingesterMetrics } from "../ingester/metrics.ts";
+import { QuerierComponent } from "../querier/component.ts";
 import { headChunkMetrics } from "../tsdb/head-chunks/metrics.ts";
 import { walMetrics } from "../tsdb/wal/metrics.ts";
 import { registerPages } from "../ui/pages.ts";
 import { BUILD } from "./build.ts";
 import { type Module, moduleOf } from "./module.ts";
 import { ObjectStorageCheck } from "./object-storage.ts";
-import { distributorOptions, httpOptions, ingesterOptions } from "./options.ts";
+import { distributorOptions, httpOptions, ingesterOptions, querierOptions } from "./options.ts";
 import { replayText } from "./replay-text.ts";
 import { TrafficGate } from "./traffic-gate.ts";
 
@@ -28,6 +29,7 @@ export interface Parts {
   readonly gate: TrafficGate;
   readonly ingester: Ingester;
   readonly distributor: Distributor;
+  readonly querier: QuerierComponent;
   readonly pages: undefined;
   readonly traffic: undefined;
 }
@@ -102,6 +104,27 @@ export const modules: readonly Module<Parts>[] = [
     },
   ),
 
+  module(
+    "querier",
+    ["http", "gate", "limits", "ingester"],
+    ({ config, machine, registry }, { http, gate, limits, ingester }) => {
+      const part = new QuerierComponent(querierOptions(config), {
+        ...machine,
+        logger: machine.logger.child({ component: "querier" }),
+        registry,
+        limits,
+        sources: [ingester],
+      });
+      http.routes((app) =>
+        part.registerRoutes(app, config.server.prometheusHttpPrefix, [
+          gate.hook,
+          app.requireTenant,
+        ]),
+      );
+      return { part, stop: () => part.close() };
+    },
+  ),
+
   module("pages", ["http", "limits"], ({ config, registry, overview }, { http, limits }) => {
     const options = { ...httpOptions(config), build: BUILD };
     http.routes((app) =>
@@ -127,4 +150,10 @@ export const modules: readonly Module<Parts>[] = [
 ];
 
 /** What `-target=all` is. */
-export const ALL: readonly (keyof Parts)[] = ["objectStorage", "distributor", "pages", "traffic"];
+export const ALL: readonly (keyof Parts)[] = [
+  "objectStorage",
+  "distributor",
+  "querier",
+  "pages",
+  "traffic",
+];

@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import { DISTRIBUTOR_DEFAULTS, type DistributorOptions } from "../distributor/options.ts";
 import { HTTP_DEFAULTS, type HttpOptions } from "../http/options.ts";
 import { DEFAULT_INGESTER_OPTIONS, type IngesterOptions } from "../ingester/options.ts";
+import { QUERIER_DEFAULTS, type QuerierOptions } from "../querier/options.ts";
 import { DEFAULT_WAL_OPTIONS } from "../tsdb/wal/options.ts";
 
 export function httpOptions({ server, auth }: Config): HttpOptions {
@@ -42,5 +43,17 @@ export function ingesterOptions({ ingester, tsdb }: Config): IngesterOptions {
     retentionPeriodMs: tsdb.retentionPeriodMs,
     closeIdleTimeoutMs: tsdb.closeIdleTsdbTimeoutMs,
     instanceLimits,
+  };
+}
+
+export function querierOptions({ querier, queryFrontend }: Config): QuerierOptions {
+  return {
+    ...QUERIER_DEFAULTS,
+    concurrentMax: querier.maxConcurrent,
+    timeoutMs: querier.timeoutMs,
+    lookbackMs: querier.lookbackDeltaMs,
+    samplesMax: querier.maxSamples,
+    defaultSubqueryStepMs: querier.defaultEvaluationIntervalMs,
+    logLongerThanMs: queryFrontend.logQueriesLongerThanMs,
   };
 }
