@@ -9,14 +9,15 @@ import type { Label } from "../model/labels.ts";
  */
 export interface WriteRequest {
   readonly timeseries: readonly TimeSeries[];
-  readonly metadata?: readonly object[];
+  /** Encoded, like exemplars and histograms: they are counted and passed over. */
+  readonly metadata?: readonly Uint8Array[];
 }
 
 export interface TimeSeries {
   readonly labels: readonly { readonly name: Uint8Array; readonly value: Uint8Array }[];
   readonly samples: readonly { readonly value: number; readonly timestamp: bigint }[];
-  readonly exemplars?: readonly object[];
-  readonly histograms?: readonly object[];
+  readonly exemplars?: readonly Uint8Array[];
+  readonly histograms?: readonly Uint8Array[];
 }
 
 const root = protobuf.Root.fromJSON({
@@ -24,21 +25,19 @@ const root = protobuf.Root.fromJSON({
     WriteRequest: {
       fields: {
         timeseries: { rule: "repeated", type: "TimeSeries", id: 1 },
-        metadata: { rule: "repeated", type: "Opaque", id: 3 },
+        metadata: { rule: "repeated", type: "bytes", id: 3 },
       },
     },
     TimeSeries: {
       fields: {
         labels: { rule: "repeated", type: "Label", id: 1 },
         samples: { rule: "repeated", type: "Sample", id: 2 },
-        exemplars: { rule: "repeated", type: "Opaque", id: 3 },
-        histograms: { rule: "repeated", type: "Opaque", id: 4 },
+        exemplars: { rule: "repeated", type: "bytes", id: 3 },
+        histograms: { rule: "repeated", type: "bytes", id: 4 },
       },
     },
     Label: { fields: { name: { type: "bytes", id: 1 }, value: { type: "bytes", id: 2 } } },
     Sample: { fields: { value: { type: "double", id: 1 }, timestamp: { type: "int64", id: 2 } } },
-    // Exemplars, histograms and metadata are counted and passed over.
-    Opaque: { fields: {} },
   },
 });
 

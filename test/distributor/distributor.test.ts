@@ -229,8 +229,13 @@ test("an empty request is fine, and so is one without samples", async () => {
 
 test("exemplars, histograms and metadata are counted as not stored", async () => {
   const { distributor, metric } = newFixture();
-  const series = { ...namedSeries("m", {}, [[NOW, 1]]), exemplars: [{}], histograms: [{}, {}] };
-  const body = compress(encodeWriteRequest({ timeseries: [series], metadata: [{}] }));
+  const opaque = Uint8Array.of(1, 2, 3);
+  const series = {
+    ...namedSeries("m", {}, [[NOW, 1]]),
+    exemplars: [opaque],
+    histograms: [opaque, opaque],
+  };
+  const body = compress(encodeWriteRequest({ timeseries: [series], metadata: [opaque] }));
   assert.equal((await distributor.push("t", body)).status, 200);
   const user = "t";
   const reason = "native_histograms_not_supported";

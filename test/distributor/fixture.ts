@@ -20,10 +20,10 @@ export interface DistributorFixture {
   readonly registry: Registry;
   readonly dependencies: DistributorDependencies;
   /** Changes limits of all tenants, as a reload of the runtime file does. */
-  setLimits(changes: Partial<Limits>): void;
-  setInstanceLimits(changes: Partial<InstanceLimits>): void;
+  readonly setLimits: (changes: Partial<Limits>) => void;
+  readonly setInstanceLimits: (changes: Partial<InstanceLimits>) => void;
   /** Value of a metric's series as /metrics has it; undefined when there is none. */
-  metric(name: string, labels?: Record<string, string>): Promise<number | undefined>;
+  readonly metric: (name: string, labels?: Record<string, string>) => Promise<number | undefined>;
 }
 
 class SilentLogger implements Logger {

@@ -442,8 +442,12 @@ test("samples in any legal form", () => {
 
 test("exemplars, histograms and metadata are passed over and counted", () => {
   const kernel = newKernel();
-  const series = { ...namedSeries("m", {}, [[NOW, 1]]), exemplars: [{}, {}], histograms: [{}] };
-  const bytes = encodeWriteRequest({ timeseries: [series], metadata: [{}, {}, {}] });
+  const series = {
+    ...namedSeries("m", {}, [[NOW, 1]]),
+    exemplars: [SAMPLE, SAMPLE],
+    histograms: [SAMPLE],
+  };
+  const bytes = encodeWriteRequest({ timeseries: [series], metadata: [SAMPLE, SAMPLE, SAMPLE] });
   const rows = rowsOf(kernel.decode("t", compress(bytes), LIMITS));
   assert.equal(rows.seriesCount, 1);
   const { exemplars, histograms, metadata, samples, decodedBytes } = rows.counts;
