@@ -103,19 +103,9 @@ test("an occupied port is said in one line, exit 1", async () => {
   assert.match(output, /in use|EADDRINUSE/);
 });
 
-test("the same data directory cannot be opened twice", async () => {
-  await using folder = await temporaryFolder("config");
-  await using first = await Muninn.start({ dataDirectory: folder.path });
-  const second = await Muninn.launch({ dataDirectory: folder.path });
-  const exit = await second.program.exited;
-  assert.equal(exit.code, 1, second.program.output);
-  assert.match(second.program.output, /lock|in use|another/i);
-  assert.equal(first.program.exit, undefined);
-});
-
 test("the blueprint's mimir.yaml loads verbatim, starts, and says that S3 cannot be reached", async () => {
   await using folder = await temporaryFolder("blueprint");
-  const file = join(import.meta.dirname, "testdata/blueprint-mimir.yaml");
+  const file = join(ROOT, "config/mimir-blueprint.yaml");
   await using muninn = await Muninn.start({
     dataDirectory: folder.path,
     flags: [`-config.file=${file}`, "-config.expand-env=true"],
