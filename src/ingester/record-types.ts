@@ -11,4 +11,4 @@ export const RECORD = {
 } as const;
 
 /** Checkpoint records belong to no tenant; no tenant can have this name. */
-export const NO_TENANT = "";
+export const NO_TENANT = "/";
