@@ -42,6 +42,8 @@ export function reserve(buffer: usize, size: usize): usize {
 }
 
 function grow(buffer: usize, needed: usize): void {
+  // Also where the sum of length and size has passed 4 GiB.
+  if (needed > 0x80000000 || needed < bufferLength(buffer)) unreachable();
   const oldCapacity = <usize>load<u32>(buffer, CAPACITY);
   const oldAddress = <usize>load<u32>(buffer, ADDRESS);
   let capacity: usize = oldCapacity == 0 ? 1024 : oldCapacity;

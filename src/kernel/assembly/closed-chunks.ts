@@ -93,8 +93,7 @@ function putFrame(ref: u32, minTime: i64, maxTime: i64, flags: u8, data: usize, 
 
 /** Room for one more record, its fields not set. */
 function addClosed(record: usize): usize {
-  const count: u32 = load<u16>(record, S.CLOSED_COUNT);
-  if (count == 0xffff) unreachable();
+  const count: u32 = load<u32>(record, S.CLOSED_COUNT);
   let at = <usize>load<u32>(record, S.CLOSED);
   if (count == 0) {
     at = allocArea(closedArea(1));
@@ -106,7 +105,7 @@ function addClosed(record: usize): usize {
     at = area;
     store<u32>(record, <u32>at, S.CLOSED);
   }
-  store<u16>(record, <u16>(count + 1), S.CLOSED_COUNT);
+  store<u32>(record, count + 1, S.CLOSED_COUNT);
   return at + <usize>count * CLOSED_BYTES;
 }
 
@@ -117,19 +116,19 @@ export function restoreClosed(record: usize, source: usize, count: u32): void {
   const area = allocArea(closedArea(count));
   memory.copy(area, source, <usize>count * CLOSED_BYTES);
   store<u32>(record, <u32>area, S.CLOSED);
-  store<u16>(record, <u16>count, S.CLOSED_COUNT);
+  store<u32>(record, count, S.CLOSED_COUNT);
 }
 
 export function releaseClosed(record: usize): void {
-  const count: u32 = load<u16>(record, S.CLOSED_COUNT);
+  const count: u32 = load<u32>(record, S.CLOSED_COUNT);
   if (count != 0) releaseArea(load<u32>(record, S.CLOSED), closedArea(count));
-  store<u16>(record, 0, S.CLOSED_COUNT);
+  store<u32>(record, 0, S.CLOSED_COUNT);
   store<u32>(record, 0, S.CLOSED);
 }
 
 /** Forgets closed chunks that end before `minTime`. */
 export function truncateClosed(record: usize, minTime: i64): void {
-  const count: u32 = load<u16>(record, S.CLOSED_COUNT);
+  const count: u32 = load<u32>(record, S.CLOSED_COUNT);
   const at = <usize>load<u32>(record, S.CLOSED);
   let kept: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
@@ -148,12 +147,12 @@ export function truncateClosed(record: usize, minTime: i64): void {
     releaseArea(at, oldArea);
     store<u32>(record, <u32>area, S.CLOSED);
   }
-  store<u16>(record, <u16>kept, S.CLOSED_COUNT);
+  store<u32>(record, kept, S.CLOSED_COUNT);
 }
 
 /** Least time in the closed chunks, or `otherwise` if that is less. */
 export function minClosedTime(record: usize, otherwise: i64): i64 {
-  const count: u32 = load<u16>(record, S.CLOSED_COUNT);
+  const count: u32 = load<u32>(record, S.CLOSED_COUNT);
   const at = <usize>load<u32>(record, S.CLOSED);
   for (let i: u32 = 0; i < count; i++) {
     otherwise = min<i64>(otherwise, load<i64>(at + <usize>i * CLOSED_BYTES));
@@ -163,7 +162,7 @@ export function minClosedTime(record: usize, otherwise: i64): i64 {
 
 /** Sets the byte of each file that the series refers to: used[file - firstFile] = 1. */
 export function markFiles(record: usize, used: usize, firstFile: u32, files: u32): void {
-  const count: u32 = load<u16>(record, S.CLOSED_COUNT);
+  const count: u32 = load<u32>(record, S.CLOSED_COUNT);
   const at = <usize>load<u32>(record, S.CLOSED);
   for (let i: u32 = 0; i < count; i++) {
     const index = load<u32>(at + <usize>i * CLOSED_BYTES, FILE) - firstFile;

@@ -151,7 +151,7 @@ function overlaps(record: usize, minTime: i64, maxTime: i64): bool {
   ) {
     return true;
   }
-  const closed = <usize>load<u16>(record, S.CLOSED_COUNT);
+  const closed = <usize>load<u32>(record, S.CLOSED_COUNT);
   const at = <usize>load<u32>(record, S.CLOSED);
   for (let i: usize = 0; i < closed; i++) {
     const chunk = at + i * CLOSED_BYTES;
@@ -190,7 +190,7 @@ function putChunks(record: usize, minTime: i64, maxTime: i64): void {
 }
 
 function putClosed(record: usize, minTime: i64, maxTime: i64, flags: u32): void {
-  const closed = <usize>load<u16>(record, S.CLOSED_COUNT);
+  const closed = <usize>load<u32>(record, S.CLOSED_COUNT);
   const at = <usize>load<u32>(record, S.CLOSED);
   for (let i: usize = 0; i < closed; i++) {
     const chunk = at + i * CLOSED_BYTES;

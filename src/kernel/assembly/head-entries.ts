@@ -11,14 +11,14 @@
  */
 import { bufferLength, putBytes, putU8, putVarint, reserve, setBufferLength } from "./buffer";
 import { CLOSED_BYTES, minClosedTime, restoreClosed } from "./closed-chunks";
-import { dropSeries, ENTRY_REMOVE, noteTimes, putSeriesHead } from "./head";
-import { addPosting, definePair, ENTRY_PAIR, ENTRY_SERIES, logPair, pairEnd, pairExists } from "./label-index";
+import { CHUNK_SAMPLES, dropSeries, ENTRY_REMOVE, noteTimes, putSeriesHead } from "./head";
+import { addPosting, definePair, ENTRY_PAIR, ENTRY_SERIES, logPair, pairEnd, pairExists, PAIRS_MAX } from "./label-index";
 import { allocArea, releaseArea } from "./memory";
-import { lateCount, lateSamples, OOO_SAMPLE, restoreLate } from "./out-of-order";
+import { lateCount, lateSamples, lateIsWhole, OOO_SAMPLE, restoreLate } from "./out-of-order";
 import * as R from "./reader";
 import { Reader } from "./reader";
 import * as S from "./series";
-import { openChunkBytes, releaseOpenChunk, sealOpenChunk } from "./xor-append";
+import { openChunkBytes, openChunkIsWhole, releaseOpenChunk, sealOpenChunk } from "./xor-append";
 
 const ENTRY_STATE: u32 = 3;
 /** A chunk area has this much slack behind its bytes (xor-append.ts). */
@@ -32,7 +32,7 @@ export function replayEntries(at: usize, length: usize): i32 {
     const tag = R.readU8(reader);
     let good = false;
     if (tag == ENTRY_PAIR) good = readPair(reader);
-    else if (tag == ENTRY_SERIES) good = readSeries(reader) >= 0;
+    else if (tag == ENTRY_SERIES) good = readSeries(reader) != MALFORMED;
     else if (tag == ENTRY_STATE) good = readSeriesState(reader);
     else if (tag == ENTRY_REMOVE) good = readRemoval(reader);
     if (!good) return -1;
@@ -42,31 +42,41 @@ export function replayEntries(at: usize, length: usize): i32 {
 }
 
 function readPair(reader: Reader): bool {
-  const pairId = <u32>R.readVarint(reader);
+  const pairId = R.readVarint(reader);
   const nameLength = R.readSlice(reader);
   const name = R.sliceAddress;
   const valueLength = R.readSlice(reader);
-  if (R.failed(reader)) return false;
-  definePair(pairId, name, nameLength, R.sliceAddress, valueLength);
-  return true;
+  if (R.failed(reader) || pairId >= PAIRS_MAX) return false;
+  return definePair(<u32>pairId, name, nameLength, R.sliceAddress, valueLength);
 }
 
-/** The ref of a series as `putSeriesHead` wrote it; the series is made if it is not there. -1 if malformed. */
-export function readSeries(reader: Reader): i64 {
-  const ref = <u32>R.readVarint(reader);
+const MALFORMED: i64 = -1;
+const NOT_YET: i64 = -2;
+
+/**
+ * The ref of a series as `putSeriesHead` wrote it; the series is made if it is not there.
+ * NOT_YET: it has pairs that nothing has defined. A log that begins behind their definition has their names in the
+ * state that a checkpoint writes, and behind them the state of this series; until then it is passed over.
+ */
+function readSeries(reader: Reader): i64 {
+  const wideRef = R.readVarint(reader);
   const id = R.readFixed(reader, 16);
   const pairCount = <u32>R.readVarint(reader);
-  if (R.failed(reader) || pairCount > 0xffff || <usize>pairCount > R.left(reader)) return -1;
-  const known = S.tryRecord(ref) != 0;
-  const pairs = allocArea(<usize>pairCount << 2);
-  for (let i: u32 = 0; i < pairCount; i++) {
-    const pair = <u32>R.readVarint(reader);
-    store<u32>(pairs + (<usize>i << 2), pair);
-    if (R.failed(reader) || !pairExists(pair)) return -1;
+  if (R.failed(reader) || wideRef >= S.REFS_MAX || pairCount > 0xffff || <usize>pairCount > R.left(reader)) {
+    return MALFORMED;
   }
-  if (known) {
+  const ref = <u32>wideRef;
+  const pairs = allocArea(<usize>pairCount << 2);
+  let defined = true;
+  for (let i: u32 = 0; i < pairCount; i++) {
+    const pair = R.readVarint(reader);
+    store<u32>(pairs + (<usize>i << 2), <u32>pair);
+    if (pair >= PAIRS_MAX || !pairExists(<u32>pair)) defined = false;
+  }
+  const broken = R.failed(reader);
+  if (broken || !defined || S.tryRecord(ref) != 0) {
     releaseArea(pairs, <usize>pairCount << 2);
-    return ref;
+    return broken ? MALFORMED : defined ? ref : NOT_YET;
   }
   const record = S.createSeriesAt(ref, load<u64>(id), load<u64>(id, 8));
   store<u32>(record, <u32>pairs, S.PAIRS);
@@ -77,10 +87,10 @@ export function readSeries(reader: Reader): i64 {
 
 /** Entry: u8 ENTRY_REMOVE, varint ref. A ref that is not there is fine: its definition was in a deleted segment. */
 function readRemoval(reader: Reader): bool {
-  const ref = <u32>R.readVarint(reader);
-  if (R.failed(reader)) return false;
-  const record = S.tryRecord(ref);
-  if (record != 0) dropSeries(record, ref);
+  const ref = R.readVarint(reader);
+  if (R.failed(reader) || ref >= S.REFS_MAX) return false;
+  const record = S.tryRecord(<u32>ref);
+  if (record != 0) dropSeries(record, <u32>ref);
   return true;
 }
 
@@ -100,10 +110,10 @@ export function exportPairs(log: usize, from: u32, bytesMax: usize): u32 {
 /** As exportPairs for the state of series. */
 export function exportSeries(log: usize, from: u32, bytesMax: usize): u32 {
   const end = S.seriesEnd();
+  from = S.nextLive(from, end);
   while (from < end && bufferLength(log) < bytesMax) {
-    const record = S.tryRecord(from);
-    if (record != 0) putState(log, record, from);
-    from++;
+    putState(log, S.recordOf(from), from);
+    from = S.nextLive(from + 1, end);
   }
   return from;
 }
@@ -111,7 +121,7 @@ export function exportSeries(log: usize, from: u32, bytesMax: usize): u32 {
 function putState(log: usize, record: usize, ref: u32): void {
   putU8(log, ENTRY_STATE);
   putSeriesHead(log, record, ref);
-  const closed: u32 = load<u16>(record, S.CLOSED_COUNT);
+  const closed: u32 = load<u32>(record, S.CLOSED_COUNT);
   putVarint(log, closed);
   putBytes(log, load<u32>(record, S.CLOSED), <usize>closed * CLOSED_BYTES);
   putU8(log, 0);
@@ -138,19 +148,19 @@ function readSeriesState(reader: Reader): bool {
   if (found < 0) return false;
   const record = S.recordOf(<u32>found);
   const closed = <u32>R.readVarint(reader);
-  if (R.failed(reader) || closed > 0xffff) return false;
+  if (R.failed(reader) || <usize>closed > R.left(reader) / CLOSED_BYTES) return false;
   const closedAt = R.readFixed(reader, <usize>closed * CLOSED_BYTES);
   R.readU8(reader);
   const last = R.readFixed(reader, 24);
   const samples = R.readU8(reader);
-  if (R.failed(reader)) return false;
+  if (R.failed(reader) || samples > CHUNK_SAMPLES) return false;
   restoreClosed(record, closedAt, closed);
   if (load<u32>(record, S.OPEN_CHUNK) != 0) releaseOpenChunk(record);
   memory.copy(record + S.LAST_TIME, last, 24);
   if (samples != 0 && !readOpenChunk(reader, record, samples)) return false;
   const late = R.readU8(reader);
   const lateAt = R.readFixed(reader, <usize>late * OOO_SAMPLE);
-  if (R.failed(reader)) return false;
+  if (R.failed(reader) || !lateIsWhole(lateAt, late)) return false;
   restoreLate(record, lateAt, late);
   let first = minClosedTime(record, i64.MAX_VALUE);
   if (samples != 0) first = min<i64>(first, load<i64>(record, S.OPEN_MIN_TIME));
@@ -182,5 +192,8 @@ function readOpenChunk(reader: Reader, record: usize, samples: u32): bool {
   store<u8>(record, <u8>leading, S.LEADING);
   store<u8>(record, <u8>trailing, S.TRAILING);
   store<i64>(record, load<i64>(minTime), S.OPEN_MIN_TIME);
-  return true;
+  // Later reads of the open chunk trust it.
+  if (openChunkIsWhole(record)) return true;
+  releaseOpenChunk(record);
+  return false;
 }

@@ -39,7 +39,7 @@ const REASON_SERIES_LIMIT: u32 = 3;
 const REPORT_BYTES: usize = 120;
 
 const NO_TIME: i64 = i64.MIN_VALUE;
-const CHUNK_SAMPLES: u32 = 120;
+export const CHUNK_SAMPLES: u32 = 120;
 
 let rows: usize = 0;
 let entries: usize = 0;
@@ -163,8 +163,13 @@ function setFloors(): void {
   inOrderFloor = minValidTime;
   lateFloor = minValidTime;
   if (headMaxTime == NO_TIME) return;
-  inOrderFloor = max<i64>(minValidTime, headMaxTime - chunkRange / 2);
-  lateFloor = max<i64>(minValidTime, headMaxTime - lateWindow);
+  inOrderFloor = max<i64>(minValidTime, earlier(headMaxTime, chunkRange / 2));
+  lateFloor = max<i64>(minValidTime, earlier(headMaxTime, lateWindow));
+}
+
+/** time - span, where that is a time. */
+function earlier(time: i64, span: i64): i64 {
+  return time < NO_TIME + span ? NO_TIME : time - span;
 }
 
 // @ts-ignore: decorator
@@ -331,26 +336,32 @@ export function takeSkippedRows(): u32 {
 /** Appends the rows of one WAL record. Returns how many it held, or -1 if it is malformed. */
 export function replayRows(at: usize, length: usize): i32 {
   openRows(at, length);
+  // A record holds the rows of one batch: the same floors as then send each sample the same way.
+  setFloors();
+  let newest = headMaxTime;
   let read: i32 = 0;
-  while (true) {
-    const state = nextRow();
-    if (state <= 0) return state < 0 ? -1 : read;
+  let state = nextRow();
+  while (state > 0) {
     read++;
     const record = S.tryRecord(rowRef);
     if (record == 0) skippedRows++;
     else replayOne(record, rowRef, rowTime, rowValue);
+    newest = max<i64>(newest, rowTime);
+    state = nextRow();
   }
+  headMaxTime = newest;
+  return state < 0 ? -1 : read;
 }
 
 // @ts-ignore: decorator
 @inline
 function replayOne(record: usize, ref: u32, time: i64, value: u64): void {
   const last = load<i64>(record, S.LAST_TIME);
-  if (time > last) {
+  if (time > last && time >= inOrderFloor) {
     appendInOrder(record, ref, time, value);
-    if (time > headMaxTime) headMaxTime = time;
-  } else if (time < last && time >= minValidTime) {
-    if (findInOpenChunk(record, time, value) == 0) insertLate(record, ref, time, value);
+  } else if (time != last && time >= minValidTime) {
+    if (time < last && findInOpenChunk(record, time, value) != 0) return;
+    insertLate(record, ref, time, value);
     if (time < headMinTime) headMinTime = time;
   }
 }
@@ -371,13 +382,12 @@ export function truncateSlice(beforeTime: i64, fromRef: u32, toRef: u32): u32 {
   minValidTime = max<i64>(minValidTime, beforeTime);
   let removed: u32 = 0;
   const end = min<u32>(toRef, S.seriesEnd());
-  for (let ref = fromRef; ref < end; ref++) {
-    const record = S.tryRecord(ref);
-    if (record == 0) continue;
+  for (let ref = S.nextLive(fromRef, end); ref < end; ref = S.nextLive(ref + 1, end)) {
+    const record = S.recordOf(ref);
     truncateClosed(record, beforeTime);
     truncateLate(record, beforeTime);
     if (load<u32>(record, S.OPEN_CHUNK) != 0 && load<i64>(record, S.LAST_TIME) < beforeTime) releaseOpenChunk(record);
-    if (load<u32>(record, S.OPEN_CHUNK) != 0 || load<u16>(record, S.CLOSED_COUNT) != 0 || lateCount(record) != 0) continue;
+    if (load<u32>(record, S.OPEN_CHUNK) != 0 || load<u32>(record, S.CLOSED_COUNT) != 0 || lateCount(record) != 0) continue;
     putU8(entries, ENTRY_REMOVE);
     putVarint(entries, ref);
     dropSeries(record, ref);
@@ -400,9 +410,8 @@ export function finishTruncate(removed: bool, used: usize, firstFile: u32, files
   if (removed) purgePostings();
   headMinTime = i64.MAX_VALUE;
   const end = S.seriesEnd();
-  for (let ref: u32 = 0; ref < end; ref++) {
-    const record = S.tryRecord(ref);
-    if (record == 0) continue;
+  for (let ref = S.nextLive(0, end); ref < end; ref = S.nextLive(ref + 1, end)) {
+    const record = S.recordOf(ref);
     if (files != 0) markFiles(record, used, firstFile, files);
     if (load<u32>(record, S.OPEN_CHUNK) != 0) headMinTime = min<i64>(headMinTime, load<i64>(record, S.OPEN_MIN_TIME));
     headMinTime = minClosedTime(record, headMinTime);
@@ -414,9 +423,8 @@ export function finishTruncate(removed: bool, used: usize, firstFile: u32, files
 export function countActive(since: i64): u32 {
   let active: u32 = 0;
   const end = S.seriesEnd();
-  for (let ref: u32 = 0; ref < end; ref++) {
-    const record = S.tryRecord(ref);
-    if (record != 0 && load<i64>(record, S.LAST_TIME) >= since) active++;
+  for (let ref = S.nextLive(0, end); ref < end; ref = S.nextLive(ref + 1, end)) {
+    if (load<i64>(S.recordOf(ref), S.LAST_TIME) >= since) active++;
   }
   return active;
 }

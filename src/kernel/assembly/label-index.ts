@@ -210,19 +210,64 @@ export function internPair(
   return pairId;
 }
 
-/** Replay: the pair under the id it had. Defining the same pair twice is fine. */
+/** 4 GiB hold fewer. Only damaged log entries ask for more. */
+export const PAIRS_MAX: u64 = 1 << 27;
+
+/**
+ * Replay: the pair under the id it had. Defining the same pair twice is fine. When the head cleaned its index and the
+ * pair came back under another id, the new one takes the place of the old one, which has no live series any more;
+ * if it has, the log is not one of ours: false.
+ */
 export function definePair(
   pairId: u32,
   nameAt: usize,
   nameLength: usize,
   valueAt: usize,
   valueLength: usize,
-): void {
-  if (pairId < pairsEnd && pairExists(pairId)) return;
+): bool {
+  if (pairExists(pairId)) return true;
+  if (pairId < pairsEnd && wasReplaced(pairId)) return false;
   const nameHash = <u32>hashBytes(nameAt, nameLength, seed);
   const nameFound = findNameHashed(nameAt, nameLength, nameHash);
   const nameId = nameFound >= 0 ? <u32>nameFound : addName(nameAt, nameLength, nameHash);
-  addPair(pairId, nameId, valueAt, valueLength, pairHash(nameHash, valueAt, valueLength));
+  const hash = pairHash(nameHash, valueAt, valueLength);
+  const old = findPairHashed(nameId, valueAt, valueLength, hash);
+  if (old < 0) addPair(pairId, nameId, valueAt, valueLength, hash);
+  else if (!replacePair(<u32>old, pairId, nameId, valueAt, valueLength, hash)) return false;
+  return true;
+}
+
+const REPLACED: u32 = 0xffffffff;
+
+/** Still linked in its name's list, so that the record cannot be used anew. */
+function wasReplaced(pairId: u32): bool {
+  const page = load<u32>(pairDirectory + (<usize>(pairId >> PAGE_LOG2) << 2));
+  return page != 0 && load<u32>(pairRecord(pairId), PAIR_SYMBOL) == REPLACED;
+}
+
+function replacePair(
+  oldId: u32,
+  pairId: u32,
+  nameId: u32,
+  valueAt: usize,
+  valueLength: usize,
+  hash: u32,
+): bool {
+  const old = pairRecord(oldId);
+  purgePair(old);
+  if (load<u32>(old, POSTINGS_COUNT) != 0) return false;
+  const slot = hash & (pairTableCapacity - 1);
+  let entry = pairTable + (<usize>slot << 3);
+  for (let at = slot; load<u32>(entry, 4) != oldId + 1; ) {
+    at = (at + 1) & (pairTableCapacity - 1);
+    entry = pairTable + (<usize>at << 3);
+  }
+  // The old one stays in its name's list, without a value, until the next purge.
+  dropPair(nameRecord(nameId), old);
+  store<u32>(old, REPLACED, PAIR_SYMBOL);
+  putPair(pairId, nameId, valueAt, valueLength, hash);
+  store<u32>(entry, pairId + 1, 4);
+  return true;
 }
 
 export function pairExists(pairId: u32): bool {
@@ -281,6 +326,13 @@ function putNameSlot(nameId: u32, hash: u32): void {
 }
 
 function addPair(pairId: u32, nameId: u32, valueAt: usize, valueLength: usize, hash: u32): void {
+  putPair(pairId, nameId, valueAt, valueLength, hash);
+  if (pairsLive * 4 > pairTableCapacity * 3) growPairTable();
+  else putPairSlot(pairId, hash);
+}
+
+/** The pair's record and its place in the name's list. */
+function putPair(pairId: u32, nameId: u32, valueAt: usize, valueLength: usize, hash: u32): void {
   const pageIndex = pairId >> PAGE_LOG2;
   if (pageIndex >= pairDirectoryCapacity) {
     let capacity: u32 = pairDirectoryCapacity == 0 ? 16 : pairDirectoryCapacity;
@@ -307,8 +359,6 @@ function addPair(pairId: u32, nameId: u32, valueAt: usize, valueLength: usize, h
   store<u32>(name, pairId + 1, FIRST_PAIR);
   store<u32>(name, load<u32>(name, LIVE_PAIRS) + 1, LIVE_PAIRS);
   pairsLive++;
-  if (pairsLive * 4 > pairTableCapacity * 3) growPairTable();
-  else putPairSlot(pairId, hash);
 }
 
 /** Doubles the table and fills it from the pairs themselves (the new one included). */
@@ -347,6 +397,9 @@ export function addPosting(pairId: u32, ref: u32): void {
   const pair = pairRecord(pairId);
   const count = load<u32>(pair, POSTINGS_COUNT);
   let at = <usize>load<u32>(pair, POSTINGS);
+  const slot = postingSlot(at, count, ref);
+  // Only a damaged log names a pair twice in a series.
+  if (slot < count && load<u32>(at + (<usize>slot << 2)) == ref) return;
   if (count == 0) {
     at = allocArea(16);
     store<u32>(pair, <u32>at, POSTINGS);
@@ -357,13 +410,25 @@ export function addPosting(pairId: u32, ref: u32): void {
     at = area;
     store<u32>(pair, <u32>at, POSTINGS);
   }
-  let slot = count;
-  while (slot > 0 && load<u32>(at + (<usize>(slot - 1) << 2)) > ref) {
-    store<u32>(at + (<usize>slot << 2), load<u32>(at + (<usize>(slot - 1) << 2)));
-    slot--;
-  }
-  store<u32>(at + (<usize>slot << 2), ref);
+  const place = at + (<usize>slot << 2);
+  memory.copy(place + 4, place, <usize>(count - slot) << 2);
+  store<u32>(place, ref);
   store<u32>(pair, count + 1, POSTINGS_COUNT);
+}
+
+/** Where `ref` belongs: at the end, but for replays that meet old series after new ones. */
+// @ts-ignore: decorator
+@inline
+function postingSlot(at: usize, count: u32, ref: u32): u32 {
+  if (count == 0 || load<u32>(at + (<usize>(count - 1) << 2)) < ref) return count;
+  let low: u32 = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (load<u32>(at + (<usize>middle << 2)) < ref) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Drops refs of removed series from all postings, and pairs and names' lists of what is left without any. */
@@ -379,7 +444,8 @@ export function purgePostings(): void {
       purgePair(pair);
       if (load<u32>(pair, POSTINGS_COUNT) == 0) {
         store<u32>(link, next);
-        dropPair(name, pair);
+        if (load<u32>(pair, PAIR_VALUE) != 0) dropPair(name, pair);
+        store<u32>(pair, 0, PAIR_SYMBOL);
         removed = true;
       } else {
         link = pair + NEXT_PAIR;
@@ -429,12 +495,14 @@ export function listPairs(nameId: u32, out: usize): u32 {
   let idPlusOne = load<u32>(nameRecord(nameId), FIRST_PAIR);
   while (idPlusOne != 0) {
     const pair = pairRecord(idPlusOne - 1);
-    store<u32>(out, idPlusOne - 1);
-    store<u32>(out, load<u32>(pair, PAIR_VALUE), 4);
-    store<u32>(out, load<u32>(pair, PAIR_VALUE_LENGTH), 8);
-    store<u32>(out, load<u32>(pair, POSTINGS_COUNT), 12);
-    out += 16;
-    count++;
+    if (load<u32>(pair, PAIR_VALUE) != 0) {
+      store<u32>(out, idPlusOne - 1);
+      store<u32>(out, load<u32>(pair, PAIR_VALUE), 4);
+      store<u32>(out, load<u32>(pair, PAIR_VALUE_LENGTH), 8);
+      store<u32>(out, load<u32>(pair, POSTINGS_COUNT), 12);
+      out += 16;
+      count++;
+    }
     idPlusOne = load<u32>(pair, NEXT_PAIR);
   }
   return count;

@@ -42,6 +42,8 @@ function sizeClass(size: usize): u32 {
 
 /** An area of at least `size` bytes (the next power of two), reused if one was released. NOT zeroed when reused. */
 export function allocArea(size: usize): usize {
+  // Beyond 2 GiB the next power of two is no size.
+  if (size > 0x80000000) unreachable();
   if (freeAreas == 0) freeAreas = alloc(33 * sizeof<usize>());
   const slot = freeAreas + (<usize>sizeClass(size)) * sizeof<usize>();
   const free = load<usize>(slot);

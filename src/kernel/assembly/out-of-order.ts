@@ -112,6 +112,16 @@ export function truncateLate(record: usize, minTime: i64): void {
   store<u8>(load<u32>(record, S.OUT_OF_ORDER), <u8>(count - first));
 }
 
+/** Whether exported samples are what a side buffer can hold. */
+export function lateIsWhole(source: usize, count: u32): bool {
+  if (count > FULL) return false;
+  for (let i: u32 = 1; i < count; i++) {
+    const at = source + <usize>i * OOO_SAMPLE;
+    if (load<i64>(at - OOO_SAMPLE) >= load<i64>(at)) return false;
+  }
+  return true;
+}
+
 /** Takes over `count` samples as they were exported. */
 export function restoreLate(record: usize, source: usize, count: u32): void {
   releaseLate(record);

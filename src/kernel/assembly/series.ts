@@ -15,10 +15,10 @@
  *                                    51  u8  -
  *                                    52  u32 label pair ids address
  *     56  i64 open chunk min time    64  u16 label count
- *                                    66  u16 closed chunk count
+ *                                    66  u16 -
  *                                    68  u32 closed chunk records address
  *                                    72  u32 out-of-order buffer address (0 = none)
- *                                    76  u32 -
+ *                                    76  u32 closed chunk count
  *
  * Refs are never reused in the life of a head; a page whose series are all gone is given back.
  */
@@ -43,9 +43,12 @@ export const FLAGS: usize = 50;
 export const PAIRS: usize = 52;
 export const OPEN_MIN_TIME: usize = 56;
 export const PAIR_COUNT: usize = 64;
-export const CLOSED_COUNT: usize = 66;
 export const CLOSED: usize = 68;
 export const OUT_OF_ORDER: usize = 72;
+export const CLOSED_COUNT: usize = 76;
+
+/** `findSeries` answers with an i32. Only damaged log entries ask for more. */
+export const REFS_MAX: u32 = 0x7fffffff;
 
 export const FLAG_LIVE: u32 = 1;
 export const FLAG_HAS_SAMPLES: u32 = 2;
@@ -76,6 +79,20 @@ export function tryRecord(ref: u32): usize {
   if (page == 0) return 0;
   const record = page + <usize>(ref & (PAGE_SERIES - 1)) * RECORD_BYTES;
   return load<u8>(record, FLAGS) & FLAG_LIVE ? record : 0;
+}
+
+/** The least live ref from `ref` on, or `end`: pages that are gone cost one step each. */
+export function nextLive(ref: u32, end: u32): u32 {
+  while (ref < end) {
+    const page = <usize>load<u32>(directory + (<usize>(ref >> PAGE_SERIES_LOG2) << 2));
+    if (page == 0) {
+      ref = ((ref >> PAGE_SERIES_LOG2) + 1) << PAGE_SERIES_LOG2;
+      continue;
+    }
+    if (load<u8>(page + <usize>(ref & (PAGE_SERIES - 1)) * RECORD_BYTES, FLAGS) & FLAG_LIVE) return ref;
+    ref++;
+  }
+  return end;
 }
 
 /** As tryRecord, for refs that are known to live. */

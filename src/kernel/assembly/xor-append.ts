@@ -244,3 +244,96 @@ function readDeltaOfDelta(): i64 {
   // The ranges are (-half, half]: half itself is positive.
   return raw > half ? raw - (half << 1) : raw;
 }
+
+// ------------------------------------------------------------------------------------------------- restored chunks
+
+let readLimit: u32 = 0;
+let overrun: bool = false;
+
+/**
+ * Whether the open chunk of a restored record is one that this file could have written: it has as many samples and
+ * bits as the record says and ends in the state that the record names.
+ */
+export function openChunkIsWhole(record: usize): bool {
+  readBit = 0;
+  readStream = <usize>load<u32>(record, S.OPEN_CHUNK) + HEADER_BYTES;
+  readLimit = load<u16>(record, S.OPEN_BITS);
+  overrun = false;
+  const samples: u32 = load<u8>(record, S.OPEN_SAMPLES);
+  const zigzag = tryUvarint();
+  let time = <i64>(zigzag >> 1) ^ -(<i64>(zigzag & 1));
+  let value = tryBits(64);
+  let delta: i64 = 0;
+  restoredLeading = 0xff;
+  if (time != load<i64>(record, S.OPEN_MIN_TIME)) return false;
+  for (let i: u32 = 1; i < samples && !overrun; i++) {
+    delta = i == 1 ? <i64>tryUvarint() : delta + tryDeltaOfDelta();
+    if (time + delta <= time) return false;
+    time += delta;
+    value ^= tryXor();
+  }
+  const sameWindow =
+    restoredLeading == load<u8>(record, S.LEADING) &&
+    (restoredLeading == 0xff || restoredTrailing == load<u8>(record, S.TRAILING));
+  return (
+    !overrun &&
+    sameWindow &&
+    readBit == readLimit &&
+    time == load<i64>(record, S.LAST_TIME) &&
+    value == load<u64>(record, S.LAST_VALUE) &&
+    delta == load<i64>(record, S.LAST_DELTA)
+  );
+}
+
+/** As readBits, but past the end it gives 0 and sets `overrun`. */
+function tryBits(count: u32): u64 {
+  if (readBit + count > readLimit) {
+    overrun = true;
+    return 0;
+  }
+  return readBits(count);
+}
+
+function tryUvarint(): u64 {
+  let value: u64 = 0;
+  for (let shift: u64 = 0; shift < 64; shift += 7) {
+    const byte = tryBits(8);
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return value;
+  }
+  overrun = true;
+  return 0;
+}
+
+function tryDeltaOfDelta(): i64 {
+  if (tryBits(1) == 0) return 0;
+  let width: u32 = 64;
+  if (tryBits(1) == 0) width = 14;
+  else if (tryBits(1) == 0) width = 17;
+  else if (tryBits(1) == 0) width = 20;
+  const raw = <i64>tryBits(width);
+  const half = <i64>1 << (width - 1);
+  return width < 64 && raw > half ? raw - (half << 1) : raw;
+}
+
+let restoredLeading: u32 = 0xff;
+let restoredTrailing: u32 = 0;
+
+function tryXor(): u64 {
+  if (tryBits(1) == 0) return 0;
+  if (tryBits(1) != 0) {
+    const leading = <u32>tryBits(5);
+    const written = <u32>tryBits(6);
+    const significant: u32 = written == 0 ? 64 : written;
+    if (overrun || leading + significant > 64) {
+      overrun = true;
+      return 0;
+    }
+    restoredLeading = leading;
+    restoredTrailing = 64 - leading - significant;
+  } else if (restoredLeading == 0xff) {
+    overrun = true;
+    return 0;
+  }
+  return tryBits(64 - restoredLeading - restoredTrailing) << restoredTrailing;
+}

@@ -160,7 +160,11 @@ export interface CollectRequest {
 
 export type CollectFailure = "too-many-series" | "too-many-chunks" | "too-many-bytes";
 
-const FAILURES: readonly CollectFailure[] = ["too-many-series", "too-many-chunks", "too-many-bytes"];
+const FAILURES: readonly CollectFailure[] = [
+  "too-many-series",
+  "too-many-chunks",
+  "too-many-bytes",
+];
 
 /** Readers of rows look eight bytes ahead. */
 const INPUT_SLACK_BYTES = 16;
@@ -223,6 +227,7 @@ export class HeadKernel {
     const kernel = this.#kernel;
     const count = batch.seriesCount;
     const samples = batch.sampleOffsets[count] ?? 0;
+    if (batch.ids.length < count * 16 || batch.values.length < samples) return undefined;
     if (!offsetsAscend(batch.sampleOffsets, count, batch.timestampsMs.length)) return undefined;
     const labels = batch.labels;
     if (labels && !offsetsAscend(labels.offsets, count, labels.bytes.length)) return undefined;
