@@ -29,30 +29,47 @@ export class QueryKernel {
     this.#doubles = new Float64Array(buffer);
   }
 
+  /** Size of the memory. It never shrinks: drop the kernel to free it. */
+  get memoryBytes(): number {
+    return this.#exports.memory.buffer.byteLength;
+  }
+
   /** Samples in the columns now. */
   get sampleCount(): number {
     return this.#exports.columnCount();
   }
 
   /**
-   * Decodes the given chunks (sorted by minimum time) of `data` and gives the number of samples. Staleness markers are
-   * dropped unless `keepStale`. Throws OpError "corruption" on malformed chunks.
+   * Decodes chunks [fromChunk, toChunk) that may hold samples in [minTimeMs, maxTimeMs] and gives the number of
+   * samples. Staleness markers are dropped unless `keepStale`. Throws OpError "corruption" on malformed chunks.
    */
-  load(source: ChunkSource, chunks: readonly number[] | Uint32Array, keepStale: boolean): number {
-    const { byteOffsets, byteLengths, encodings, data } = source;
+  load(
+    source: ChunkSource,
+    range: {
+      readonly fromChunk: number;
+      readonly toChunk: number;
+      readonly minTimeMs: number;
+      readonly maxTimeMs: number;
+      readonly keepStale: boolean;
+    },
+  ): number {
+    const { chunkByteOffsets, chunkByteLengths, data } = source;
+    const { fromChunk, toChunk } = range;
     let first = Number.POSITIVE_INFINITY;
     let end = 0;
     let total = 0;
-    for (let i = 0; i < chunks.length; i++) {
-      const chunk = chunks[i]!;
-      const offset = byteOffsets[chunk]!;
-      const length = byteLengths[chunk]!;
+    let chunks = 0;
+    for (let chunk = fromChunk; chunk < toChunk; chunk++) {
+      if (isOutside(source, chunk, range)) continue;
+      const offset = chunkByteOffsets[chunk]!;
+      const length = chunkByteLengths[chunk]!;
       if (offset + length > data.length) throw malformed("its bytes are not there");
       if (offset < first) first = offset;
       if (offset + length > end) end = offset + length;
       total += length;
+      chunks++;
     }
-    if (chunks.length === 0) {
+    if (chunks === 0) {
       this.#exports.setColumnCount(0);
       return 0;
     }
@@ -60,15 +77,16 @@ export class QueryKernel {
     const together = end - first <= total + 4096;
     const inputLength = together ? end - first : total;
     const inputAt = this.#exports.inputArea(inputLength) >>> 0;
-    const tableAt = this.#exports.tableArea(chunks.length) >>> 0;
+    const tableAt = this.#exports.tableArea(chunks) >>> 0;
     this.#refresh();
     if (together) this.#bytes.set(data.subarray(first, end), inputAt);
     const words = this.#words;
     let copied = 0;
-    for (let i = 0, at = tableAt >>> 2; i < chunks.length; i++, at += 3) {
-      const chunk = chunks[i]!;
-      const offset = byteOffsets[chunk]!;
-      const length = byteLengths[chunk]!;
+    let at = tableAt >>> 2;
+    for (let chunk = fromChunk; chunk < toChunk; chunk++) {
+      if (isOutside(source, chunk, range)) continue;
+      const offset = chunkByteOffsets[chunk]!;
+      const length = chunkByteLengths[chunk]!;
       if (together) {
         words[at] = offset - first;
       } else {
@@ -77,9 +95,10 @@ export class QueryKernel {
         copied += length;
       }
       words[at + 1] = length;
-      words[at + 2] = encodings[chunk]!;
+      words[at + 2] = source.chunkEncodings[chunk]!;
+      at += 3;
     }
-    const samples = this.#exports.decodeSeries(inputLength, chunks.length, keepStale ? 1 : 0);
+    const samples = this.#exports.decodeSeries(inputLength, chunks, range.keepStale ? 1 : 0);
     this.#refresh();
     if (samples < 0) throw malformed(DECODE_ERRORS[samples] ?? `error ${samples}`);
     return samples;
@@ -167,10 +186,23 @@ export class QueryKernel {
 
 /** The part of an EncodedSeriesSet that holds chunks. */
 export interface ChunkSource {
-  readonly byteOffsets: Uint32Array;
-  readonly byteLengths: Uint32Array;
-  readonly encodings: Uint8Array;
+  readonly chunkMinTimesMs: Float64Array;
+  readonly chunkMaxTimesMs: Float64Array;
+  readonly chunkEncodings: Uint8Array;
+  readonly chunkByteOffsets: Uint32Array;
+  readonly chunkByteLengths: Uint32Array;
   readonly data: Uint8Array;
+}
+
+function isOutside(
+  source: ChunkSource,
+  chunk: number,
+  range: { readonly minTimeMs: number; readonly maxTimeMs: number },
+): boolean {
+  return (
+    source.chunkMinTimesMs[chunk]! > range.maxTimeMs ||
+    source.chunkMaxTimesMs[chunk]! < range.minTimeMs
+  );
 }
 
 /** Window of step s: (end - rangeMs, end], end = firstEndMs + s * endStepMs. The eval times matter to predict_linear only. */
