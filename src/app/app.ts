@@ -42,16 +42,16 @@ export class App implements Overview {
   }
 
   /**
-   * Stops what runs, in reverse; a part that is still starting is left alone: it has acknowledged nothing. One that fails
-   * to stop does not keep the others from it. The first failure is thrown at the end.
+   * Stops what runs, in reverse, and discards what never ran; a part that is still starting is left alone: it has
+   * acknowledged nothing. One that fails to stop does not keep the others from it. The first failure is thrown at the end.
    */
   async stop(): Promise<void> {
     this.#stopping = true;
     const failures: unknown[] = [];
-    for (const { service } of this.#built.toReversed()) {
-      if (service.state !== "running") continue;
+    for (const { service, discard } of this.#built.toReversed()) {
       try {
-        await service.stop();
+        if (service.state === "running") await service.stop();
+        else if (service.state === "new") await discard();
       } catch (error) {
         failures.push(error);
         this.#machine.logger.error({ service: service.name, err: error }, "service failed to stop");

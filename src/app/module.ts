@@ -12,6 +12,8 @@ import type { Machine } from "./machine.ts";
 
 export interface Built<Part> extends ServiceSteps {
   readonly part: Part;
+  /** Gives up what building it opened, if it is not going to be started. */
+  discard?(): Promise<void>;
   /** While it is starting: how far, for /ready and for the requests that wait ("replaying WAL: segment 3 of 7"). */
   progress?(): string | undefined;
 }
@@ -68,6 +70,7 @@ export function inOrderOfNeed<Parts extends object>(
 export interface BuiltModule {
   readonly service: Service;
   readonly progress: () => string | undefined;
+  readonly discard: () => Promise<void>;
 }
 
 export function buildModules<Parts extends object>(
@@ -82,6 +85,7 @@ export function buildModules<Parts extends object>(
     return {
       service: new Service(module.name, made),
       progress: () => made.progress?.(),
+      discard: async () => made.discard?.(),
     };
   });
   return { built, parts };

@@ -121,7 +121,7 @@ export const modules: readonly Module<Parts>[] = [
           app.requireTenant,
         ]),
       );
-      return { part, stop: () => part.close() };
+      return { part, stop: () => part.close(), discard: () => part.close() };
     },
   ),
 

@@ -1,6 +1,6 @@
 /**
  * The one table from the code of an OpError to what a client sees and how loudly it is logged.
- * docs/errors.md is generated from it (`node tools/generate-docs.ts`) and a test keeps them equal.
+ * docs/errors.md is generated from it (`node tools/generate-docs.ts`), and tests keep page, table and source equal.
  *
  * `data` of an OpError may refine the answer:
  *   httpStatus         in place of the table's (a tenant may choose 529 for rate limits)
@@ -78,7 +78,7 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     "bad_data",
     "The path exists, but not for this method; the Allow header lists those it has.",
   ),
-  "bad-request": rule(400, "bad_data", "The request is not well-formed HTTP for this path."),
+  "bad-request": rule(400, "bad_data", "A parameter of a status page is none that it knows."),
 
   // Life of the process.
   starting: rule(
@@ -94,20 +94,135 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     "debug",
   ),
   unavailable: rule(503, "unavailable", "A component that the request needs does not answer."),
+  "target-not-available": rule(
+    500,
+    "internal",
+    "At start: `-target` names a component that this version cannot run alone. Use `-target=all`.",
+  ),
+  "listen-failed": rule(
+    500,
+    "internal",
+    "At start: the HTTP port cannot be opened. The text says why; choose another with `-server.http-listen-port`.",
+  ),
+  "runtime-config-invalid": rule(
+    500,
+    "internal",
+    "At start: a file of `-runtime-config.file` is missing or wrong. The text names file, line and key.",
+  ),
+
+  // Pushes. The texts carry Mimir's ids (`err-mimir-…`); status and Retry-After depend on the tenant's settings.
+  "push-invalid": rule(
+    400,
+    "bad_data",
+    "Something in a push breaks a rule; what was valid is stored. The text names the first fault of each kind. Sending it again does not help.",
+    "debug",
+  ),
+  "push-rate-limited": rule(
+    429,
+    "too_many_requests",
+    "The tenant sends more than its limits allow; nothing of the request is stored. Retry after the time in Retry-After.",
+  ),
+  "push-instance-limit": rule(
+    500,
+    "unavailable",
+    "The process has as much under way as it may; nothing of the request is stored. Retry; more distributors or a higher `-distributor.instance-limits.…` help.",
+    "warn",
+  ),
+  "push-failed": rule(
+    500,
+    "unavailable",
+    "Samples could not be stored. Retry: a sample that was stored after all is taken a second time without harm.",
+  ),
+
+  // Ingester: answers to a push, so clients see them through `push-failed`.
+  "ingester-max-inflight-push-requests": rule(
+    500,
+    "unavailable",
+    "The ingester has as many pushes under way as `-ingester.instance-limits.max-inflight-push-requests` allows: the disk is too slow.",
+    "warn",
+  ),
+  "ingester-max-tenants": rule(
+    500,
+    "unavailable",
+    "The ingester has as many tenants as `-ingester.instance-limits.max-tenants` allows.",
+  ),
+  "head-full": rule(
+    500,
+    "unavailable",
+    "A tenant's head takes all the memory that one ingester can give it. Lower its series limit or add ingesters.",
+  ),
+  "malformed-batch": rule(
+    500,
+    "internal",
+    "Rows from a distributor do not add up: a bug, or another version.",
+  ),
+  "wal-blocked": rule(
+    503,
+    "unavailable",
+    "The disk refuses the write-ahead log (it is full, as a rule). Nothing acknowledged is lost; writing goes on by itself once there is room.",
+  ),
+  "wal-overloaded": rule(
+    503,
+    "unavailable",
+    "More waits for the disk than may: it is too slow for what comes in.",
+    "warn",
+  ),
+  "wal-closed": rule(
+    503,
+    "unavailable",
+    "The write-ahead log is closed already: the process is shutting down.",
+    "debug",
+  ),
+  "head-chunks-blocked": rule(
+    503,
+    "unavailable",
+    "The disk refuses a tenant's chunk file. The chunks stay in memory and in the log; writing is tried again.",
+  ),
+  "head-chunks-overloaded": rule(
+    503,
+    "unavailable",
+    "More chunks wait for the disk than may: it is full or too slow.",
+  ),
+  "head-chunks-sync-failed": rule(
+    500,
+    "internal",
+    "A chunk file could not be synced, so its state is unknown. Restart: its samples are in the write-ahead log.",
+  ),
+  corruption: rule(
+    500,
+    "internal",
+    "Bytes on disk are not what was written. The text names file and offset; docs/formats says what to do.",
+  ),
 
   // Prometheus API.
   "bad-data": rule(400, "bad_data", "A parameter or the query is wrong; the text says where."),
+  bad_data: rule(
+    400,
+    "bad_data",
+    "The query has a fault of syntax or type; the text gives line and column.",
+  ),
   execution: rule(422, "execution", "The query is valid but cannot be evaluated."),
   canceled: rule(499, "canceled", "The client went away before the answer was ready.", "debug"),
-  timeout: rule(503, "timeout", "The query took longer than it may."),
-  internal: rule(500, "internal", "Something failed on our side; the log has the details."),
-  "not-acceptable": rule(406, "not_acceptable", "No answer format that the client accepts."),
-  "too-many-requests": rule(429, "too_many_requests", "Too many requests at once; retry later."),
-  "not-implemented": rule(
-    501,
-    "execution",
-    "The feature named in the text is not built yet.",
+  timeout: rule(
+    503,
+    "timeout",
+    "The query took longer than `-querier.timeout` or its own `timeout` allows.",
     "warn",
+  ),
+  "too-many-requests": rule(
+    429,
+    "too_many_requests",
+    "Too many queries wait already; retry later.",
+  ),
+  "not-implemented": rule(
+    422,
+    "execution",
+    "The part of PromQL that the text names is not built yet.",
+  ),
+  not_implemented: rule(
+    422,
+    "execution",
+    "The part of PromQL that the text names is not built yet.",
   ),
   "max-series-per-query": rule(
     422,

@@ -35,12 +35,13 @@ export class FastHistogram<Name extends string> {
       name: options.name,
       help: options.help,
       type: "histogram",
+      labelNames: options.labelNames,
       get: async () => this.#snapshot(),
       reset: () => {
         for (const entry of this.#entries) entry.counts.fill(0);
       },
     };
-    // The registry reads `name`, `get` and `reset` only.
+    // What the registry and the generator of docs/metrics.md read.
     registry.registerMetric(metric as unknown as Histogram);
   }
 
