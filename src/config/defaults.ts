@@ -1,4 +1,5 @@
 /** Puts option values together into a frozen `Config`. Without any values it is the default configuration. */
+import type { Limits } from "../model/limits.ts";
 import type { Option } from "./option.ts";
 import { type Config, placedOptions } from "./schema.ts";
 
@@ -14,6 +15,11 @@ export function buildConfig(values: ReadonlyMap<Option, unknown>): Config {
 
 export function defaultConfig(): Config {
   return buildConfig(new Map());
+}
+
+/** What a tenant may do when nobody said otherwise. */
+export function defaultLimits(): Limits {
+  return defaultConfig().limits;
 }
 
 /** The value that the option has in a configuration. */
