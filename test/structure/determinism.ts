@@ -27,7 +27,7 @@ const CALLS: readonly Ban[] = [
   },
   { pattern: /\bMath\.random\b/g, advice: RANDOM },
   { pattern: /\b(?:randomBytes|randomUUID|randomInt|getRandomValues)\s*\(/g, advice: RANDOM },
-  { pattern: /(?<![.\w])fetch\s*\(/g, advice: "open connections in src/sys behind an interface" },
+  { pattern: /(?<![.\w#])fetch\s*\(/g, advice: "open connections in src/sys behind an interface" },
   { pattern: /\bprocess\.env\b/g, advice: CLI, allowed: ["src/cli/"] },
   { pattern: /\bprocess\.(?:exit|argv)\b/g, advice: CLI, allowed: ["src/cli/"] },
 ];

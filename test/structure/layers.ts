@@ -5,7 +5,8 @@ import { importsOf, type SourceFile } from "./source-text.ts";
 /** Rank by folder of src: a file imports its own folder and folders of lower rank, never a sibling. */
 export const LAYERS: Readonly<Record<string, number>> = {
   base: 0,
-  kernel: 0,
+  // Rank 0 too, but it asserts and reports errors as everybody does.
+  kernel: 0.5,
   model: 1,
   sys: 1,
   storage: 2,

@@ -68,6 +68,8 @@ test("determinism: every way to the machine is found outside src/sys", () => {
   check(of("socket.setTimeout(5)"), "none");
   check(of("Math.random()"), /Random/);
   check(of("randomUUID()"), /Random/);
+  check(of("await fetch(url)"), /src\/sys/);
+  check(of("await this.#fetch(url)"), "none");
   check(of("process.env.HOME"), /src\/cli/);
   check(of("process.env.HOME", "src/cli/main.ts"), "none");
   check(of("Date.now()", "src/cli/main.ts"), /Clock/);
@@ -115,12 +117,15 @@ test("notes: only with an issue number", () => {
 
 test("errors: literal codes are collected, others are faults", () => {
   const of = (text: string): ReturnType<typeof errorCodes> =>
-    errorCodes([{ path: "src/a/b.ts", text }]);
+    errorCodes([{ path: "src/a/b.ts", text }], {});
   assert.deepEqual(of('throw new OpError("disk-full", "m");').codes, ["disk-full"]);
   assert.deepEqual(of('throw new OpError(\n  "disk-full",\n  "m");').codes, ["disk-full"]);
   assert.deepEqual(of('class E extends OpError<"a" | "b"> {}').codes, ["a", "b"]);
   assert.deepEqual(of('// new OpError("no")').codes, []);
   check(of("throw new OpError(code, message);").faults, /not a literal/);
+  const passedOn = [{ path: "src/a/b.ts", text: "throw new OpError(code, message);" }];
+  check(errorCodes(passedOn, { "src/a/b.ts": "hands on what it was given" }).faults, "none");
+  check(errorCodes([], { "src/a/b.ts": "gone" }).faults, /take it off/);
 });
 
 test("metrics: names are collected from metrics.ts, and made nowhere else", () => {
@@ -136,7 +141,7 @@ test("catalogues: missing, stale and double rows are found", () => {
   const page = "| code | meaning |\n| --- | --- |\n| `a` | `b` is elsewhere |\n| `c` | x |\n";
   assert.deepEqual(listedNames(page), ["a", "c"]);
   const of = (inSource: string[], inPage: string[]): string[] =>
-    catalogueFaults({ inSource, inPage }, "docs/x.md");
+    catalogueFaults({ inSource, inPage, page: "docs/x.md" });
   check(of(["a"], ["a"]), "none");
   check(of(["a", "b"], ["a"]), /`b` is in the source.*add a row/);
   check(of(["a"], ["a", "b"]), /`b` is not in the source/);
