@@ -1,7 +1,7 @@
 export interface HeadChunkOptions {
   /** After this size the next append goes to a new file; a file is deleted as a whole. At most 1 GiB. */
   readonly fileSizeBytes: number;
-  /** Frames that wait for the disk; more are refused. Higher rides out a longer stall, at the cost of memory. */
+  /** Bytes that may wait for the disk before `admit` says no. Higher rides out a longer stall, at the cost of memory. */
   readonly pendingBytesMax: number;
   /** How often a write that the disk refused is tried again. */
   readonly retryMs: number;

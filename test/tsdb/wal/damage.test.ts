@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { must } from "../../../src/base/assert.ts";
 import { CorruptionError } from "../../../src/base/errors.ts";
 import type { WalOptions } from "../../../src/tsdb/wal/options.ts";
 import {
@@ -21,6 +22,10 @@ async function written(options: Partial<WalOptions> = {}): Promise<WalMachine> {
   for (const [index, text] of TEXTS.entries()) await wal.append(`t${index % 2}`, 1, toBytes(text));
   await wal.close();
   return machine;
+}
+
+function lastOf(records: readonly SeenRecord[]): SeenRecord {
+  return must(records.at(-1), "there are records");
 }
 
 async function overwrite(machine: WalMachine, path: string, bytes: Uint8Array): Promise<void> {
@@ -177,7 +182,7 @@ test("a middle segment that lost its end, between records or inside one, is corr
   const { machine, records } = await manySegments();
   const whole = await machine.files.readFile(segmentPath(2));
   const inSecond = records.filter(({ segment }) => segment === 2);
-  const lastOffset = inSecond.at(-1)?.offsetBytes as number;
+  const lastOffset = lastOf(inSecond).offsetBytes;
   const check = async (sizeBytes: number, message: RegExp): Promise<void> => {
     await overwrite(machine, segmentPath(2), whole.subarray(0, sizeBytes));
     await assert.rejects(machine.start(), (error: unknown) => {
@@ -212,7 +217,7 @@ test("quarantine sets the rest of the segment aside, goes on with the next, and 
   assert.equal(report.quarantinedBytes, whole.length - damaged.offsetBytes);
   const aside = await machine.files.readFile(`${segmentPath(2)}.corrupt`);
   assert.equal(aside.length, report.quarantinedBytes);
-  assert.match(fromBytes(aside), new RegExp(inSecond.at(-1)?.text as string));
+  assert.match(fromBytes(aside), new RegExp(lastOf(inSecond).text));
   const line = machine.logger.lines.find(({ level }) => level === "error");
   assert.equal(line?.fields.bytes, report.quarantinedBytes);
   await wal.append("t0", 1, toBytes("after"));
@@ -225,7 +230,7 @@ test("quarantine sets the rest of the segment aside, goes on with the next, and 
 
 test("quarantine of a missing segment, of a whole one, and of the last one", async () => {
   const { machine, records } = await manySegments();
-  const last = records.at(-1)?.segment as number;
+  const last = lastOf(records).segment;
   await machine.files.remove(segmentPath(2));
   machine.files.corrupt(segmentPath(3), 1, 1);
   machine.files.corrupt(segmentPath(last), 9, 1);
@@ -250,7 +255,7 @@ test("damage at a random place is reported, or is a torn end: never passed over"
     names.map(async (name) => await machine.files.readFile(`${WAL_DIRECTORY}/${name}`)),
   );
   const lastSegment = names.length;
-  const lastOffset = records.at(-1)?.offsetBytes as number;
+  const lastOffset = lastOf(records).offsetBytes;
   const place = fc
     .nat(names.length - 1)
     .chain((index) =>
