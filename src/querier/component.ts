@@ -29,7 +29,7 @@ export interface QuerierComponentDependencies {
   readonly registry: Registry;
 }
 
-const ENGINE_FILE = new URL("../promql/worker.ts", import.meta.url);
+const ENGINE_FILE = new URL("./query-worker.ts", import.meta.url);
 
 export class QuerierComponent {
   readonly querier: Querier;

@@ -5,12 +5,12 @@
 import { OpError } from "../base/errors.ts";
 import type { Limits } from "../model/limits.ts";
 import type { Matcher } from "../model/matchers.ts";
-import { parseExpr } from "../promql/parser.ts";
+import { type ParseOptions, parseExpr } from "../promql/parser.ts";
 import { planQuery, type SelectorPlan } from "../promql/plan.ts";
 import { regexMatches } from "../promql/regex.ts";
+import type { QueryAnswer, QueryJob, QuerySuccess } from "../promql/worker.ts";
 import type { EncodedSeriesSet } from "../storage/encoded-series.ts";
 import { invalidParameter } from "./parameters.ts";
-import type { QueryStats } from "./query-stats.ts";
 import type { QueryWindow } from "./query-window.ts";
 
 export interface EvaluationOptions {
@@ -32,19 +32,9 @@ export function planned(
   return refusing(
     (reason) => invalidParameter("query", reason),
     () => {
-      const expr = parseExpr(query, {
-        experimentalFunctions: limits.enabledPromqlExperimentalFunctions,
-        durationExpressions: false,
-      });
       const { startMs, endMs, stepMs } = window;
-      return planQuery(expr, {
-        startMs,
-        endMs,
-        stepMs,
-        lookbackMs: options.lookbackMs,
-        subqueryStepMs: options.defaultSubqueryStepMs,
-        delayedNameRemoval: false,
-      }).selectors;
+      const expr = parseExpr(query, parseOptions(limits));
+      return planQuery(expr, { startMs, endMs, stepMs, ...engineOptions(options) }).selectors;
     },
   );
 }
@@ -97,44 +87,48 @@ function refusing<Result>(refuse: (reason: string) => OpError, run: () => Result
   }
 }
 
-/** What src/promql/worker.ts takes. The sets stand in the order of the plan's selectors. */
+/** The sets stand in the order of the plan's selectors. */
 export function jobFor(
-  request: { readonly query: string; readonly limit: number },
+  query: string,
   window: QueryWindow,
   sets: readonly EncodedSeriesSet[],
   limits: Limits,
   options: EvaluationOptions,
-): unknown {
+): QueryJob {
+  const { startMs, endMs, stepMs } = window;
   return {
-    query: request.query,
-    startMs: window.startMs,
-    endMs: window.endMs,
-    stepMs: window.stepMs,
-    lookbackMs: options.lookbackMs,
+    query,
+    startMs,
+    endMs,
+    stepMs,
+    ...engineOptions(options),
+    ...parseOptions(limits),
     limits: { samplesMax: options.samplesMax },
-    experimentalFunctions: limits.enabledPromqlExperimentalFunctions,
     sets,
   };
 }
 
-/** What src/promql/worker.ts answers: a failure of the query is a value. */
-type WorkerAnswer =
-  | { readonly error: { readonly code: string; readonly message: string } }
-  | (EvaluatedQuery & { readonly error?: undefined });
-
-interface EvaluatedQuery {
-  readonly json: Uint8Array;
-  readonly warnings: readonly string[];
-  readonly infos: readonly string[];
-  readonly stats: { readonly samplesRead: number; readonly samplesPeak: number };
+/** Takes the answer of src/promql/worker.ts apart: a failure there is a value. */
+export function readAnswer(answer: QueryAnswer): QuerySuccess {
+  if (answer.ok) return answer;
+  // A bug or corrupt data: not for the eyes of the client, and logged as an error where it is answered.
+  if (answer.kind === "internal") throw new Error(answer.message);
+  throw new OpError(answer.kind.replaceAll("_", "-"), answer.message);
 }
 
-export function readAnswer(value: unknown, stats: QueryStats): EvaluatedQuery {
-  const answer = value as WorkerAnswer;
-  if (answer.error !== undefined) {
-    throw new OpError(answer.error.code.replaceAll("_", "-"), answer.error.message);
-  }
-  stats.samplesProcessed = answer.stats.samplesRead;
-  stats.peakSamples = answer.stats.samplesPeak;
-  return answer;
+function parseOptions(limits: Limits): ParseOptions {
+  return {
+    experimentalFunctions: limits.enabledPromqlExperimentalFunctions,
+    durationExpressions: false,
+  };
+}
+
+function engineOptions(
+  options: EvaluationOptions,
+): Pick<QueryJob, "lookbackMs" | "subqueryStepMs" | "delayedNameRemoval"> {
+  return {
+    lookbackMs: options.lookbackMs,
+    subqueryStepMs: options.defaultSubqueryStepMs,
+    delayedNameRemoval: false,
+  };
 }

@@ -29,6 +29,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
+const LIST_END = 0x5d;
 
 /**
  * The first `limit` series of a vector or matrix; undefined if there are no more than that (or no series: scalar,
@@ -49,10 +50,9 @@ export function firstSeries(data: Uint8Array, limit: number): Buffer | undefined
       if (complete === limit) return cutBefore(data, i);
       depth++;
     } else if (byte === CLOSE) {
-      depth--;
-      // The brace that closes the object around the list.
-      if (depth < 0) return undefined;
-      if (depth === 0) complete++;
+      if (--depth === 0) complete++;
+    } else if (byte === LIST_END && depth === 0) {
+      return undefined;
     }
   }
   return undefined;

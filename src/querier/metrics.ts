@@ -27,7 +27,7 @@ export function querierMetrics(
       registers,
     }),
     stageDuration: new Histogram({
-      name: "cortex_querier_query_stage_duration_seconds",
+      name: "muninn_querier_stage_duration_seconds",
       help: "Time (in seconds) that queries spent in each stage: queue, fetch, evaluation.",
       labelNames: ["stage"],
       buckets: DURATION_BUCKETS,
@@ -97,10 +97,10 @@ function registerGauges(registry: Registry, gate: QueryGate, pool: WorkerPool): 
       },
     });
   };
-  measured("cortex_querier_inflight_queries", "Queries under way.", () => gate.runningCount);
-  measured("cortex_querier_workers", "Threads that evaluate queries.", () => pool.threadCount);
+  measured("muninn_querier_inflight_queries", "Queries under way.", () => gate.runningCount);
+  measured("muninn_querier_workers", "Threads that evaluate queries.", () => pool.threadCount);
   measured(
-    "cortex_querier_worker_queue_length",
+    "muninn_querier_worker_queue_length",
     "Queries that wait for a thread.",
     () => pool.queueLength,
   );

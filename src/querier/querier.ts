@@ -13,7 +13,13 @@ import type { Labels } from "../model/labels.ts";
 import type { Limits, LimitsSource } from "../model/limits.ts";
 import type { Matcher } from "../model/matchers.ts";
 import type { SelectorPlan } from "../promql/plan.ts";
-import { type EncodedSeriesSet, emptySeriesSet, transferList } from "../storage/encoded-series.ts";
+import type { QueryAnswer as WorkerAnswer } from "../promql/worker.ts";
+import {
+  CHUNK_ENCODING,
+  type EncodedSeriesSet,
+  emptySeriesSet,
+  transferList,
+} from "../storage/encoded-series.ts";
 import type { Queryable, SelectLimits } from "../storage/queryable.ts";
 import type { WorkerPool } from "../sys/worker-pool.ts";
 import { type EvaluationOptions, jobFor, planned, readAnswer } from "./evaluation.ts";
@@ -180,7 +186,7 @@ export class Querier {
     const startMs = clock.monotonicMs();
     const answers = selectors.map((selector) => {
       const minTimeMs = Math.max(selector.minTimeMs, earliest);
-      if (minTimeMs > selector.maxTimeMs) return emptySeriesSet();
+      if (minTimeMs > selector.maxTimeMs) return Promise.resolve(emptySeriesSet());
       return queryable.select(tenant, { ...selector, minTimeMs, limits: selectLimits(limits) });
     });
     try {
@@ -203,10 +209,12 @@ export class Querier {
   ): Promise<QueryAnswer> {
     const { clock, pool } = this.#deps;
     const startMs = clock.monotonicMs();
-    const job = jobFor(request, window, sets, limits, options);
+    const job = jobFor(request.query, window, sets, limits, options);
     const transfer = sets.flatMap((set) => transferList(set));
     try {
-      return readAnswer(await pool.run(job, transfer, deadline.signal), stats);
+      const answer = readAnswer((await pool.run(job, transfer, deadline.signal)) as WorkerAnswer);
+      stats.peakSamples = answer.stats.peakSamples;
+      return answer;
     } finally {
       stats.evaluationMs = clock.monotonicMs() - startMs;
     }
@@ -246,7 +254,7 @@ export class Querier {
     metrics.fetchedSeries.inc(user, stats.fetchedSeries);
     metrics.fetchedChunks.inc(user, stats.fetchedChunks);
     metrics.fetchedChunkBytes.inc(user, stats.fetchedChunkBytes);
-    metrics.samplesProcessed.inc(user, stats.samplesProcessed);
+    metrics.samplesProcessed.inc(user, stats.fetchedSamples);
     const workMs = stats.fetchMs + stats.evaluationMs;
     metrics.querySeconds.inc({ sharded: "false", user: tenant }, workMs / 1000);
     metrics.stageDuration.observe({ stage: "queue" }, stats.queueMs / 1000);
@@ -285,10 +293,23 @@ function selectLimits(limits: Limits): SelectLimits {
   };
 }
 
+/** Before the sets are given away. */
 function countFetched(sets: readonly EncodedSeriesSet[], stats: QueryStats): void {
   for (const set of sets) {
+    const chunkCount = set.chunkByteOffsets.length;
     stats.fetchedSeries += set.seriesCount;
-    stats.fetchedChunks += set.chunkByteOffsets.length;
-    for (const lengthBytes of set.chunkByteLengths) stats.fetchedChunkBytes += lengthBytes;
+    stats.fetchedChunks += chunkCount;
+    for (let chunk = 0; chunk < chunkCount; chunk++) {
+      const lengthBytes = set.chunkByteLengths[chunk] ?? 0;
+      stats.fetchedChunkBytes += lengthBytes;
+      stats.fetchedSamples += samplesOfChunk(set, chunk, lengthBytes);
+    }
   }
+}
+
+function samplesOfChunk(set: EncodedSeriesSet, chunk: number, lengthBytes: number): number {
+  if (set.chunkEncodings[chunk] === CHUNK_ENCODING.raw) return lengthBytes / 16;
+  // Every encoding of Prometheus starts with a big-endian count.
+  const offset = set.chunkByteOffsets[chunk] ?? 0;
+  return lengthBytes < 2 ? 0 : ((set.data[offset] ?? 0) << 8) | (set.data[offset + 1] ?? 0);
 }

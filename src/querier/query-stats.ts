@@ -6,8 +6,9 @@ export interface QueryStats {
   fetchedSeries: number;
   fetchedChunks: number;
   fetchedChunkBytes: number;
-  /** Samples that the evaluation read. */
-  samplesProcessed: number;
+  /** Samples in the chunks, also those outside of the time asked. */
+  fetchedSamples: number;
+  /** Most samples that the evaluation held at once. */
   peakSamples: number;
 }
 
@@ -19,7 +20,7 @@ export function newQueryStats(): QueryStats {
     fetchedSeries: 0,
     fetchedChunks: 0,
     fetchedChunkBytes: 0,
-    samplesProcessed: 0,
+    fetchedSamples: 0,
     peakSamples: 0,
   };
 }

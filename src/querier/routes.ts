@@ -28,6 +28,7 @@ import {
 } from "./parameters.ts";
 import type { LabelsQuery, Listed, Querier, QueryRequest } from "./querier.ts";
 import { newQueryStats, type QueryStats } from "./query-stats.ts";
+import type { QueryWindow } from "./query-window.ts";
 
 const TRUNCATED = "results truncated due to limit";
 const NO_NOTES: Notes = { warnings: [], infos: [] };
@@ -77,6 +78,8 @@ interface Call {
   /** Aborts when the client goes away. */
   readonly client: AbortSignal;
   readonly stats: QueryStats;
+  /** Of a query, once its parameters are read. */
+  window: QueryWindow | undefined;
 }
 
 type Handler = (call: Call) => Promise<Buffer>;
@@ -107,6 +110,7 @@ class QueryRoutes {
       labelName: (request.params as { name?: string }).name ?? "",
       client: clientSignal(reply),
       stats: newQueryStats(),
+      window: undefined,
     };
     const outcome: Outcome = { responseBytes: 0, error: undefined, wallMs: 0 };
     try {
@@ -166,6 +170,7 @@ class QueryRoutes {
 
   async #evaluate(call: Call, request: QueryRequest): Promise<Buffer> {
     const { tenant, client, stats } = call;
+    call.window = request;
     const answer = await this.#deps.querier.query(tenant, request, client, stats);
     let data = answer.json;
     let { warnings } = answer;
@@ -251,7 +256,7 @@ function serverTiming(stats: QueryStats, wallMs: number): string {
     duration("querier_wall_time", stats.fetchMs + stats.evaluationMs),
     duration("queue_time", stats.queueMs),
     value("bytes_processed", stats.fetchedChunkBytes),
-    value("samples_processed", stats.samplesProcessed),
+    value("samples_processed", stats.fetchedSamples),
   ].join(", ");
 }
 
@@ -268,7 +273,7 @@ function prometheusStats(stats: QueryStats): unknown {
       execTotalTime: (queueMs + fetchMs + evaluationMs) / 1000,
     },
     samples: {
-      totalQueryableSamples: stats.samplesProcessed,
+      totalQueryableSamples: stats.fetchedSamples,
       peakSamples: stats.peakSamples,
     },
   };
@@ -279,7 +284,7 @@ const OUTCOMES: Readonly<Record<string, string>> = { canceled: "canceled", timeo
 /** Mimir's keys (reference: its "query stats" line), those that a process without a frontend can fill. */
 function statsFields(
   request: FastifyRequest,
-  { tenant, parameters, stats }: Call,
+  { tenant, parameters, stats, window }: Call,
   served: Served,
   { responseBytes, error, wallMs }: Outcome,
   nowMs: number,
@@ -299,8 +304,8 @@ function statsFields(
     fetched_series_count: stats.fetchedSeries,
     fetched_chunks_count: stats.fetchedChunks,
     fetched_chunk_bytes: stats.fetchedChunkBytes,
-    samples_processed: stats.samplesProcessed,
-    at_ms: nowMs,
+    samples_processed: stats.fetchedSamples,
+    ...timeFields(window, nowMs),
   };
   for (const name of ["query", "time", "start", "end", "step"]) {
     const value = parameters.get(name);
@@ -308,6 +313,16 @@ function statsFields(
   }
   if (error !== undefined) fields["err"] = errorMessage(error);
   return fields;
+}
+
+function timeFields(window: QueryWindow | undefined, nowMs: number): Record<string, string> {
+  if (window === undefined) return {};
+  const seconds = (ms: number): string => `${ms / 1000}s`;
+  return {
+    length: seconds(window.endMs - window.startMs),
+    time_since_min_time: seconds(nowMs - window.startMs),
+    time_since_max_time: seconds(nowMs - window.endMs),
+  };
 }
 
 function outcomeOf(error: unknown): string {

@@ -200,6 +200,6 @@ function concatenated(parts: readonly Uint8Array[]): Uint8Array {
 
 function offsetsOf(parts: readonly Uint8Array[]): number[] {
   const offsets = [0];
-  for (const part of parts) offsets.push((offsets.at(-1) as number) + part.length);
+  for (const part of parts) offsets.push((offsets[offsets.length - 1] ?? 0) + part.length);
   return offsets;
 }
