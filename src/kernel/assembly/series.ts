@@ -117,7 +117,7 @@ let nextGuess: u32 = 0;
 export function findSeries(h1: u64, h2: u64): i32 {
   const guessed = tryRecord(nextGuess);
   if (guessed != 0 && load<u64>(guessed) == h1 && load<u64>(guessed, ID_HIGH) == h2) {
-    return <i32>nextGuess++;
+    return <i32>(nextGuess++);
   }
   const ref = findInTable(h1, h2);
   nextGuess = ref + 1;
