@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import {
-  type IntakeAnswer,
-  IntakeKernel,
-  type IntakeLimits,
-  type IntakeRows,
-} from "../../src/kernel/host/intake.ts";
+import type { IntakeAnswer, IntakeLimits } from "../../src/kernel/host/intake.ts";
 import { encodeWriteRequest, type TimeSeries } from "../../src/wire/remote-write.ts";
 import { murmur3Bytes, murmur3Twin } from "../testkit/murmur3.ts";
 import {
@@ -17,27 +12,7 @@ import {
   wireSeries,
   writeBody,
 } from "../testkit/remote-write.ts";
-
-const NOW = 1_700_000_000_000;
-const LIMITS: IntakeLimits = {
-  decodedBytesMax: 1 << 20,
-  utf8Names: false,
-  labelsMax: 30,
-  infoLabelsMax: 80,
-  nameBytesMax: 1024,
-  valueBytesMax: 2048,
-  minTimeMs: -(2 ** 53),
-  maxTimeMs: NOW + 600_000,
-};
-
-function newKernel(knownSeriesMax = 1_000_000): IntakeKernel {
-  return new IntakeKernel({ knownSeriesMax, hashSeedLow: 7, hashSeedHigh: 9 });
-}
-
-function rowsOf(answer: IntakeAnswer): IntakeRows {
-  assert.ok(answer.kind === "rows", answer.kind);
-  return answer;
-}
+import { copied, LIMITS, NOW, newKernel, rowsOf } from "./intake-fixture.ts";
 
 /** Canonical label bytes in plain code. */
 function canonicalTwin(series: TimeSeries): Buffer {
@@ -55,21 +30,6 @@ function varint(value: number): Buffer {
   let rest = value;
   for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
   return Buffer.from([...bytes, rest]);
-}
-
-/** Rows with all views copied: what a test compares. */
-function copied(rows: IntakeRows): object {
-  const { ids, sampleOffsets, timestampsMs, values, tokens, labels, ...rest } = rows;
-  const bits = new BigUint64Array(values.buffer, values.byteOffset, values.length);
-  return {
-    ...rest,
-    ids: Buffer.from(ids).toString("hex"),
-    sampleOffsets: [...sampleOffsets],
-    timestampsMs: [...timestampsMs],
-    valueBits: [...bits],
-    tokens: [...tokens],
-    labels: labels && { bytes: Buffer.from(labels.bytes), offsets: [...labels.offsets] },
-  };
 }
 
 const name = fc.stringMatching(/^[a-zA-Z_][a-zA-Z0-9_]{0,12}$/);
@@ -505,89 +465,6 @@ test("more samples than bytes for them are refused", () => {
     Buffer.alloc(2 * 65_537, Buffer.from([0x12, 0])),
   ]);
   assert.equal(decodeFields(series).kind, "too-many-samples");
-});
-
-test("tenants share nothing but the memory", () => {
-  const kernel = newKernel();
-  const body = writeBody(namedSeries("m", {}, [[NOW, 1]]));
-  const a = copied(rowsOf(kernel.decode("a", body, LIMITS))) as { ids: string; tokens: number[] };
-  const b = copied(rowsOf(kernel.decode("b", body, LIMITS))) as typeof a & { counts: object };
-  assert.equal(a.ids, b.ids);
-  assert.notDeepEqual(a.tokens, b.tokens);
-  assert.equal(kernel.knownSeries, 2);
-});
-
-test("the table grows, forgets, sweeps what is idle, and stays within its limit", () => {
-  const kernel = newKernel(5_000);
-  const bodyOf = (from: number, to: number): Buffer =>
-    writeBody(
-      ...Array.from({ length: to - from }, (_, index) =>
-        namedSeries("m", { n: String(from + index) }, [[NOW, 1]]),
-      ),
-    );
-  const unknown = (body: Buffer): number => {
-    const rows = rowsOf(kernel.decode("t", body, LIMITS));
-    assert.equal(rows.seriesCount, rows.counts.series);
-    return rows.counts.unknownToTable;
-  };
-  const first = bodyOf(0, 3_000);
-  const second = bodyOf(3_000, 6_000);
-  assert.equal(unknown(first), 3_000);
-  assert.equal(unknown(second), 3_000);
-  assert.equal(kernel.knownSeries, 5_000);
-  assert.equal(unknown(first), 0);
-  assert.equal(unknown(second), 1_000);
-
-  // One full turn clears the marks, then only what was sent in between survives the next.
-  assert.equal(kernel.sweep(0, 1), 0);
-  assert.equal(unknown(first), 0);
-  assert.equal(kernel.sweep(0, 1), 2_000);
-  assert.equal(unknown(first), 0);
-  assert.equal(unknown(second), 3_000);
-  assert.equal(kernel.knownSeries, 5_000);
-
-  // Ten parts are one turn, whatever is left over by the division.
-  const parts = (): number =>
-    Array.from({ length: 10 }, (_, part) => kernel.sweep(part, 10)).reduce((a, b) => a + b);
-  parts();
-  assert.equal(unknown(first), 0);
-  assert.equal(parts(), 2_000);
-  assert.equal(parts(), 3_000);
-  assert.equal(kernel.knownSeries, 0);
-  assert.equal(unknown(first), 3_000);
-
-  kernel.forgetSeries();
-  assert.equal(kernel.knownSeries, 0);
-  assert.equal(unknown(first), 3_000);
-});
-
-test("churn: the table answers as a plain set does", () => {
-  const kernel = newKernel();
-  const touched = new Map<number, boolean>();
-  const operation = fc.oneof(
-    { weight: 4, arbitrary: fc.tuple(fc.constant("send" as const), fc.nat(3_000), fc.nat(400)) },
-    { weight: 1, arbitrary: fc.tuple(fc.constant("sweep" as const), fc.nat(), fc.nat()) },
-  );
-  fc.assert(
-    fc.property(fc.array(operation, { maxLength: 10 }), (operations) => {
-      for (const [kind, from, count] of operations) {
-        if (kind === "sweep") {
-          const idle = [...touched].filter(([, mark]) => !mark).map(([key]) => key);
-          assert.equal(kernel.sweep(0, 1), idle.length);
-          for (const key of idle) touched.delete(key);
-          for (const key of touched.keys()) touched.set(key, false);
-          continue;
-        }
-        const keys = Array.from({ length: count }, (_, index) => from + index);
-        const fresh = keys.filter((key) => !touched.has(key)).length;
-        const body = writeBody(...keys.map((key) => namedSeries("m", { k: `${key}` }, [[NOW, 1]])));
-        assert.equal(rowsOf(kernel.decode("t", body, LIMITS)).counts.unknownToTable, fresh);
-        for (const key of keys) touched.set(key, true);
-      }
-      assert.equal(kernel.knownSeries, touched.size);
-    }),
-    { numRuns: 40 },
-  );
 });
 
 test("buffers of an unusual request are given back", () => {
