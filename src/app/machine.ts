@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { FileSystem } from "../base/file-system.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
+import type { DataDirLock } from "../sys/data-dir-lock.ts";
 import type { ProbeResult } from "../sys/http-probe.ts";
 
 export interface Machine {
@@ -10,6 +11,8 @@ export interface Machine {
   readonly random: Random;
   readonly fileSystem: FileSystem;
   readonly logger: Logger;
+  /** Keeps other processes out of the data directory until it is released; rejects if one is in. */
+  readonly lockDirectory: (path: string) => Promise<DataDirLock>;
   /** Asks a server whether it is there. */
   readonly probe: (url: string, timeoutMs: number) => Promise<ProbeResult>;
 }

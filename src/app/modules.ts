@@ -12,6 +12,7 @@ import { HttpServer } from "../http/server.ts";
 import { Ingester } from "../ingester/ingester.ts";
 import { ingesterMetrics } from "../ingester/metrics.ts";
 import { QuerierComponent } from "../querier/component.ts";
+import type { DataDirLock } from "../sys/data-dir-lock.ts";
 import { headChunkMetrics } from "../tsdb/head-chunks/metrics.ts";
 import { walMetrics } from "../tsdb/wal/metrics.ts";
 import { registerPages } from "../ui/pages.ts";
@@ -23,6 +24,7 @@ import { replayText } from "./replay-text.ts";
 import { TrafficGate } from "./traffic-gate.ts";
 
 export interface Parts {
+  readonly dataDir: undefined;
   readonly limits: Overrides;
   readonly objectStorage: ObjectStorageCheck;
   readonly http: HttpServer;
@@ -37,6 +39,17 @@ export interface Parts {
 const module = moduleOf<Parts>();
 
 export const modules: readonly Module<Parts>[] = [
+  module("dataDir", [], ({ config, machine }) => {
+    let lock: DataDirLock | undefined;
+    return {
+      part: undefined,
+      start: async () => {
+        lock = await machine.lockDirectory(config.dataDir);
+      },
+      stop: async () => lock?.release(),
+    };
+  }),
+
   module("limits", [], ({ config, machine, registry }) => {
     const part = new Overrides(config, { ...machine, registry });
     return { part, start: () => part.start(), stop: () => part.stop() };
@@ -65,7 +78,7 @@ export const modules: readonly Module<Parts>[] = [
     part: new TrafficGate(() => overview.whyStarting()),
   })),
 
-  module("ingester", ["limits"], ({ config, machine, registry }, { limits }) => {
+  module("ingester", ["dataDir", "limits"], ({ config, machine, registry }, { limits }) => {
     const part: Ingester = new Ingester(ingesterOptions(config), {
       ...machine,
       files: machine.fileSystem,

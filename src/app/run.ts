@@ -8,6 +8,7 @@
 import { OpError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Config } from "../config/config.ts";
+import { lockDataDirectory } from "../sys/data-dir-lock.ts";
 import { probeHttp } from "../sys/http-probe.ts";
 import { createLogger } from "../sys/logger.ts";
 import { NodeFileSystem } from "../sys/node-file-system.ts";
@@ -41,6 +42,7 @@ export async function runApp(config: Config, warnings: readonly string[]): Promi
       logger,
       random: new SystemRandom(),
       fileSystem: new NodeFileSystem(),
+      lockDirectory: lockDataDirectory,
       probe: probeHttp,
     });
   } catch (error) {

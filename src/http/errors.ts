@@ -99,6 +99,11 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     "internal",
     "At start: `-target` names a component that this version cannot run alone. Use `-target=all`.",
   ),
+  "data-dir-locked": rule(
+    500,
+    "internal",
+    "At start: another process uses the data directory. Stop it, or give this one another `-data-dir`.",
+  ),
   "listen-failed": rule(
     500,
     "internal",

@@ -40,6 +40,7 @@ export function newApp(
     logger,
     random: new SeededRandom(1),
     fileSystem: options.disk ?? new MemoryFileSystem(),
+    lockDirectory: async () => ({ release: async () => undefined }),
     probe: async () => ({ kind: "unreachable", reason: "no network in tests" }),
     ...options.machine,
   });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { OpError } from "../../src/base/errors.ts";
 import type { FileSystem } from "../../src/base/file-system.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
 import { MemoryFileSystem } from "../testkit/memory-file-system.ts";
@@ -87,6 +88,35 @@ test("a part that cannot start fails the start, and the rest can be stopped", as
   assert.match((await get(server, "/ready")).body, /ingester has failed: the disk is gone/);
   await app.stop();
   assert.equal(server.app.server.listening, false);
+});
+
+test("a data directory that another process has ends the start before anything else", async () => {
+  const { app, server } = newApp({
+    machine: {
+      lockDirectory: async (path) => {
+        throw new OpError("data-dir-locked", `${path} is in use`);
+      },
+    },
+  });
+  await assert.rejects(app.start(), { code: "data-dir-locked" });
+  assert.equal(server.app.server.listening, false);
+  await app.stop();
+});
+
+test("the data directory is given back last", async () => {
+  const { app, server } = newApp({
+    machine: {
+      lockDirectory: async () => ({
+        async release() {
+          assert.equal(server.app.server.listening, false);
+          assert.equal(app.parts.ingester?.status.state, "stopped");
+        },
+      }),
+    },
+  });
+  await app.start();
+  await app.stop();
+  assert.equal(app.services().find(({ name }) => name === "dataDir")?.state, "terminated");
 });
 
 test("targets that this version does not have are refused by name", () => {

@@ -49,6 +49,7 @@ async function allMetrics(): Promise<readonly MetricObject[]> {
     random: new SeededRandom(1),
     fileSystem: new NodeFileSystem(),
     logger: SILENT,
+    lockDirectory: () => Promise.resolve({ release: () => Promise.resolve() }),
     probe: () => Promise.resolve({ kind: "unreachable", reason: "not asked" }),
   });
   await app.stop();
