@@ -5,7 +5,7 @@ export interface DistributorOptions {
   /** An ingester that has not answered by then counts as failed. Higher rides out slow disks, holds more bodies. */
   readonly remoteTimeoutMs: number;
   /**
-   * Series remembered as valid, over all tenants. About 60 bytes each; series beyond it cost a microsecond
+   * Series remembered as valid, over all tenants. About 90 bytes each; series beyond it cost a microsecond
    * each time they come.
    */
   readonly knownSeriesMax: number;

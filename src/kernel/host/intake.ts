@@ -10,7 +10,7 @@ import { instantiateKernel } from "./module.ts";
  * call of any method.
  */
 export interface IntakeOptions {
-  /** Series remembered as valid, over all tenants (about 60 bytes each). Others are checked each time. */
+  /** Series remembered as valid, over all tenants (about 90 bytes each). Others are checked each time. */
   readonly knownSeriesMax: number;
   /** From chance, so that nobody can aim many series at one slot of the table. */
   readonly hashSeedLow: number;
