@@ -6,12 +6,10 @@ import type {
   Aggregate,
   AggregateOp,
   AtModifier,
-  Binary,
   BinaryOp,
   Call,
   Expr,
   MatrixSelector,
-  NumberLiteral,
   SelectorMatcher,
   Subquery,
   VectorMatching,
@@ -19,7 +17,8 @@ import type {
 } from "./ast.ts";
 import { isSetOp } from "./ast.ts";
 import { functionSignature } from "./functions.ts";
-import { parseFloatGo, quoteGo, unquote } from "./go-text.ts";
+import { formatFloat, parseFloatGo, quoteGo, unquote } from "./go-text.ts";
+import { type ChainItem, orderOperators } from "./operator-order.ts";
 import { regexProblem } from "./regex.ts";
 import { lexicalError, parseError, syntaxError } from "./syntax-error.ts";
 import { checkTypes } from "./type-check.ts";
@@ -37,7 +36,7 @@ export const DEFAULT_PARSE_OPTIONS: ParseOptions = {
 };
 
 /** Deeper nesting than this is refused, so that no recursion over the tree can pass the stack. */
-const DEPTH_MAX = 500;
+const DEPTH_MAX = 1000;
 
 /** Durations and times beyond this (about 292 years, int64 nanoseconds) are out of range. */
 const DURATION_SECONDS_MAX = 2 ** 63 / 1e9;
@@ -48,7 +47,7 @@ const DURATION_SECONDS_MAX = 2 ** 63 / 1e9;
  * syntax that is newer than the engine.
  */
 export function parseExpr(input: string, options: ParseOptions = DEFAULT_PARSE_OPTIONS): Expr {
-  const tree = lezerParser.parse(input);
+  const tree = lezerParser.parse(withoutBareDots(input));
   const builder = new TreeBuilder(input, options);
   builder.refuseErrors(tree.topNode);
   const top = tree.topNode.firstChild;
@@ -89,23 +88,15 @@ class TreeBuilder {
         return { kind: "string", value: this.#string(node), from, to };
       case "ParenExpr":
         return { kind: "paren", expr: this.build(expressions(node)[0]!, depth + 1), from, to };
-      case "UnaryExpr": {
-        const op = this.#text(child(node, "UnaryOp")) === "-" ? "-" : "+";
-        const operand = this.build(expressions(node)[0]!, depth + 1);
-        return { kind: "unary", op, expr: operand, from, to };
-      }
       case "VectorSelector":
         return this.#vectorSelector(node);
-      case "MatrixSelector":
-        return this.#matrixSelector(node, depth);
-      case "SubqueryExpr":
-        return this.#subquery(node, depth);
-      case "OffsetExpr":
-        return this.#offset(node, depth);
-      case "StepInvariantExpr":
-        return this.#at(node, depth);
+      case "UnaryExpr":
       case "BinaryExpr":
-        return this.#binary(node, depth);
+      case "MatrixSelector":
+      case "SubqueryExpr":
+      case "OffsetExpr":
+      case "StepInvariantExpr":
+        return this.#chain(node, depth);
       case "AggregateExpr":
         return this.#aggregate(node, depth);
       case "FunctionCall":
@@ -204,82 +195,139 @@ class TreeBuilder {
     return { type, name, value };
   }
 
-  #matrixSelector(node: SyntaxNode, depth: number): MatrixSelector {
-    const selector = this.build(expressions(node)[0]!, depth + 1);
+  /** Operators and modifiers that follow each other without parentheses. */
+  #chain(node: SyntaxNode, depth: number): Expr {
+    const items: ChainItem[] = [];
+    this.#flatten(node, depth, items);
+    return orderOperators(items);
+  }
+
+  #flatten(node: SyntaxNode, depth: number, items: ChainItem[]): void {
+    if (depth > DEPTH_MAX) throw this.#error(node.from, "expression is nested too deeply");
+    const inner = expressions(node);
+    switch (node.name) {
+      case "UnaryExpr": {
+        const op = this.#text(child(node, "UnaryOp")) === "-" ? "-" : "+";
+        items.push({ kind: "prefix", op, from: node.from });
+        this.#flatten(must(inner[0], "a sign has an operand"), depth + 1, items);
+        return;
+      }
+      case "BinaryExpr": {
+        const [left, right] = inner;
+        assert(left !== undefined && right !== undefined, "a binary expression has two sides");
+        this.#flatten(left, depth + 1, items);
+        items.push(this.#binaryOperator(node, left));
+        this.#flatten(right, depth + 1, items);
+        return;
+      }
+      case "MatrixSelector":
+      case "SubqueryExpr":
+      case "OffsetExpr":
+      case "StepInvariantExpr":
+        this.#flatten(must(inner[0], "a modifier has an operand"), depth + 1, items);
+        items.push({ kind: "postfix", apply: (expr) => this.#modify(node, expr) });
+        return;
+      case "NumberDurationLiteral": {
+        const sign = this.#input[node.from];
+        if (sign === "-" || sign === "+") {
+          items.push({ kind: "prefix", op: sign, from: node.from });
+          const value = Math.abs(this.#number(node));
+          items.push({
+            kind: "operand",
+            expr: { kind: "number", value, from: node.from, to: node.to },
+          });
+          return;
+        }
+        break;
+      }
+      default:
+        break;
+    }
+    items.push({ kind: "operand", expr: this.build(node, depth + 1) });
+  }
+
+  #modify(node: SyntaxNode, expr: Expr): Expr {
+    switch (node.name) {
+      case "MatrixSelector":
+        return this.#matrixSelector(node, expr);
+      case "SubqueryExpr":
+        return this.#subquery(node, expr);
+      case "OffsetExpr":
+        return this.#offset(node, expr);
+      default:
+        return this.#at(node, expr);
+    }
+  }
+
+  #matrixSelector(node: SyntaxNode, selector: Expr): MatrixSelector {
     if (selector.kind !== "vector-selector") {
-      throw this.#error(node.from, "ranges only allowed for vector selectors");
+      throw this.#error(selector.from, "ranges only allowed for vector selectors");
     }
     if (selector.offsetMs !== 0) {
-      throw this.#error(node.from, "no offset modifiers allowed before range");
+      throw this.#error(selector.from, "no offset modifiers allowed before range");
     }
     if (selector.at !== undefined) {
-      throw this.#error(node.from, "no @ modifiers allowed before range");
+      throw this.#error(selector.from, "no @ modifiers allowed before range");
     }
     const rangeMs = this.#positiveDurationMs(
       must(child(node, "DurationExpr"), "a range has a duration"),
     );
-    return { kind: "matrix-selector", selector, rangeMs, from: node.from, to: node.to };
+    return { kind: "matrix-selector", selector, rangeMs, from: selector.from, to: node.to };
   }
 
-  #subquery(node: SyntaxNode, depth: number): Subquery {
-    const [inner] = expressions(node);
+  #subquery(node: SyntaxNode, expr: Expr): Subquery {
     const [range, step] = children(node).filter(({ name }) => name === "DurationExpr");
     return {
       kind: "subquery",
-      expr: this.build(must(inner, "a subquery has an expression"), depth + 1),
+      expr,
       rangeMs: this.#positiveDurationMs(must(range, "a subquery has a range")),
       stepMs: step === undefined ? 0 : this.#positiveDurationMs(step),
       offsetMs: 0,
       at: undefined,
-      from: node.from,
+      from: expr.from,
       to: node.to,
     };
   }
 
-  #offset(node: SyntaxNode, depth: number): Expr {
-    const inner = this.build(expressions(node)[0]!, depth + 1);
+  #offset(node: SyntaxNode, expr: Expr): Expr {
     const duration = must(child(node, "OffsetDurationExpr"), "an offset has a duration");
     const offsetMs = this.#milliseconds(this.#duration(duration), duration);
-    const target = this.#modified(inner, node, "offset modifier");
-    if (target.offsetMs !== 0)
-      throw this.#error(inner.from, "offset may not be set multiple times");
+    const target = this.#modified(expr, "offset modifier");
+    if (target.offsetMs !== 0) {
+      throw this.#error(expr.from, "offset may not be set multiple times");
+    }
     target.offsetMs = offsetMs;
-    return withEnd(inner, node.to);
+    return withEnd(expr, node.to);
   }
 
-  #at(node: SyntaxNode, depth: number): Expr {
-    const inner = this.build(expressions(node)[0]!, depth + 1);
+  #at(node: SyntaxNode, expr: Expr): Expr {
     const literal = children(node).findLast(({ name }) => name === "NumberDurationLiteral");
     const preprocessor = child(node, "AtModifierPreprocessors");
+    const target = this.#modified(expr, "@ modifier");
     let at: AtModifier;
     if (preprocessor !== undefined) {
       at = { kind: preprocessor.firstChild?.name === "AtEnd" ? "end" : "start" };
     } else {
       const seconds = this.#number(must(literal, "@ has a time"));
       if (!(Math.abs(seconds) < 2 ** 63)) {
-        const shown = Number.isFinite(seconds)
-          ? seconds.toFixed(6)
-          : String(seconds).replace("Infinity", "Inf");
-        throw this.#error(
-          inner.from,
-          `timestamp out of bounds for @ modifier: ${shown.replace(/^Inf/, "+Inf")}`,
-        );
+        const shown = Number.isFinite(seconds) ? seconds.toFixed(6) : formatFloat(seconds);
+        throw this.#error(expr.from, `timestamp out of bounds for @ modifier: ${shown}`);
       }
       at = { kind: "time", timeMs: Math.round(seconds * 1000) };
     }
-    const target = this.#modified(inner, node, "@ modifier");
-    if (target.at !== undefined)
-      throw this.#error(inner.from, "@ <timestamp> may not be set multiple times");
+    if (target.at !== undefined) {
+      throw this.#error(expr.from, "@ <timestamp> may not be set multiple times");
+    }
     target.at = at;
-    return withEnd(inner, node.to);
+    return withEnd(expr, node.to);
   }
 
   /** The node whose offset and @ a modifier sets. */
-  #modified(expr: Expr, node: SyntaxNode, what: string): Mutable<VectorSelector | Subquery> {
+  #modified(expr: Expr, what: string): Mutable<VectorSelector | Subquery> {
     if (expr.kind === "vector-selector" || expr.kind === "subquery") return expr;
     if (expr.kind === "matrix-selector") return expr.selector;
     throw this.#error(
-      node.from,
+      expr.from,
       `${what} must be preceded by an instant vector selector or range vector selector or a subquery`,
     );
   }
@@ -341,38 +389,28 @@ class TreeBuilder {
     }
   }
 
-  #binary(node: SyntaxNode, depth: number): Expr {
-    const [leftNode, rightNode] = expressions(node);
-    assert(leftNode !== undefined && rightNode !== undefined, "a binary expression has two sides");
-    const operatorNode = must(
-      children(node).find(({ from, name }) => from >= leftNode.to && name !== "LineComment"),
+  #binaryOperator(node: SyntaxNode, left: SyntaxNode): ChainItem {
+    const operator = must(
+      children(node).find(({ from }) => from >= left.to),
       "a binary expression has an operator",
     );
-    const opText = this.#text(operatorNode).toLowerCase();
-    if (opText === "</" || opText === ">/" || child(node, "FillModifier") !== undefined) {
-      throw notImplemented(opText === "</" || opText === ">/" ? opText : "fill");
-    }
-    const op = opText as BinaryOp;
-    const left = this.build(leftNode, depth + 1);
-    const right = this.build(rightNode, depth + 1);
-    const { from, to } = node;
+    const text = this.#text(operator).toLowerCase();
+    if (text === "</" || text === ">/") throw notImplemented(text);
+    if (child(node, "FillModifier") !== undefined) throw notImplemented("fill");
+    const op = text as BinaryOp;
     const matching = this.#matching(node, op);
     const returnBool = child(node, "BoolModifier") !== undefined;
-    const binary: Binary = { kind: "binary", op, left, right, returnBool, matching, from, to };
-    // The grammar takes the sign of a literal for a part of it: -2^2 came as (-2)^2, but the power binds tighter.
-    if (op === "^" && leftNode.name === "NumberDurationLiteral") {
-      const sign = this.#input[leftNode.from];
-      if (sign === "-" || sign === "+") {
-        const bare: NumberLiteral = {
-          kind: "number",
-          value: Math.abs((left as NumberLiteral).value),
-          from,
-          to,
-        };
-        return { kind: "unary", op: sign, expr: { ...binary, left: bare }, from, to };
-      }
-    }
-    return binary;
+    const join = (leftExpr: Expr, rightExpr: Expr): Expr => ({
+      kind: "binary",
+      op,
+      left: leftExpr,
+      right: rightExpr,
+      returnBool,
+      matching,
+      from: leftExpr.from,
+      to: rightExpr.to,
+    });
+    return { kind: "binary", op, join };
   }
 
   #matching(node: SyntaxNode, op: BinaryOp): VectorMatching {
@@ -473,6 +511,16 @@ const EXPRESSION_NODES = new Set(
     "ParenExpr StringLiteral SubqueryExpr UnaryExpr VectorSelector StepInvariantExpr"
   ).split(" "),
 );
+
+/** `2.` is a number in PromQL but not in the grammar: the dot becomes a space, so that all offsets stay. */
+function withoutBareDots(input: string): string {
+  if (!input.includes(".")) return input;
+  const token =
+    /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|#[^\n]*|[a-zA-Z_:][\w:]*|\d[\d_]*\.(?![\d.])/g;
+  return input.replaceAll(token, (text) =>
+    /^\d.*\.$/.test(text) ? `${text.slice(0, -1)} ` : text,
+  );
+}
 
 function children(node: SyntaxNode): SyntaxNode[] {
   const found: SyntaxNode[] = [];
