@@ -46,11 +46,15 @@ export class RequestLog {
   }
 }
 
-/** Operational errors explain themselves; anything else comes with its stack. */
+/** Operational errors explain themselves; anything else, also behind one, comes with its stack. */
 function failureFields(failure: RequestFailure | undefined): Record<string, unknown> {
   if (failure === undefined) return {};
   const { error } = failure;
-  if (error instanceof OpError) return { code: error.code, reason: error.message };
+  if (error instanceof OpError) {
+    const { cause } = error;
+    const isExplained = cause === undefined || cause instanceof OpError;
+    return { code: error.code, reason: error.message, ...(isExplained ? {} : { err: cause }) };
+  }
   if (error instanceof BugError) return { bug: true, err: error };
   return { err: error };
 }

@@ -51,6 +51,8 @@ declare module "fastify" {
 
 /** Answers smaller than this are not worth a gzip header. */
 const COMPRESS_FROM_BYTES = 1024;
+/** A query that ends by its own timeout, which by default is as long as ours, must still be able to say so. */
+const ANSWER_GRACE_MS = 1_000;
 /** The client hung up before the answer was complete; nginx's number, which Prometheus and Mimir use too. */
 const STATUS_CLIENT_GONE = 499;
 
@@ -89,7 +91,8 @@ export class HttpServer {
     this.#app = fastify({
       bodyLimit: options.bodySizeMaxBytes,
       requestTimeout: options.readTimeoutMs,
-      connectionTimeout: options.writeTimeoutMs,
+      connectionTimeout:
+        options.writeTimeoutMs === 0 ? 0 : options.writeTimeoutMs + ANSWER_GRACE_MS,
       keepAliveTimeout: options.idleTimeoutMs,
       forceCloseConnections: "idle",
       routerOptions: { maxParamLength: 4096 },

@@ -126,6 +126,25 @@ test("what is not meant for the client stays in the log, once", async () => {
   assert.match(String((errors[1]?.fields.err as Error | undefined)?.stack), /secret detail/);
 });
 
+test("the stack behind an operational error is in the log", async () => {
+  const { server, logger } = newHttpFixture();
+  server.routes((app) => {
+    app.get("/wrapped", () => {
+      throw new OpError("push-failed", "not stored", {}, { cause: new TypeError("inner") });
+    });
+    app.get("/explained", () => {
+      const cause = new OpError("wal-blocked", "disk full");
+      throw new OpError("push-failed", "not stored", {}, { cause });
+    });
+  });
+  await server.app.inject("/wrapped");
+  await server.app.inject("/explained");
+  const [wrapped, explained] = logger.lines;
+  assert.equal(wrapped?.fields.code, "push-failed");
+  assert.ok(wrapped?.fields.err instanceof TypeError);
+  assert.equal(explained?.fields.err, undefined);
+});
+
 test("the level of the request line follows the outcome", async () => {
   const { server, logger } = fixtureWithRoutes();
   const check = async (url: string, level: string): Promise<void> => {
