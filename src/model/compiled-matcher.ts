@@ -36,7 +36,9 @@ interface ValueSet {
 
 const CACHED_PATTERNS_MAX = 1000;
 /** Pattern lengths in all; a compiled pattern takes a small multiple of its length. */
-const CACHED_PATTERN_CHARACTERS_MAX = 1 << 20;
+const CACHED_PATTERN_CHARACTERS_MAX = 1 << 19;
+/** Parsing takes the engine a microsecond per character; patterns of the simple kind may be longer. */
+const REGEX_CHARACTERS_MAX = 1 << 16;
 
 /** More alternatives with gaps than this are left to the engine, which looks at each character once. */
 const TESTS_MAX = 32;
@@ -109,7 +111,7 @@ function literalSet(values: readonly string[]): ValueSet {
 function compilePattern(pattern: string): ValueSet {
   const sequences = parseSimplePattern(pattern);
   if (!sequences) return compileRegex(pattern);
-  if (sequences.every(isLiteral)) return literalSet(sequences.map(([text = ""]) => text as string));
+  if (sequences.every(isLiteral)) return literalSet(sequences.map((pieces) => pieces.join("")));
   const open = openEnd(sequences);
   if (open) return open;
   if (sequences.length > TESTS_MAX) return compileRegex(pattern);
@@ -145,6 +147,7 @@ function isLiteral(pieces: readonly Piece[]): boolean {
  * UTF-16 units are right: one unit of gap is at least one character.
  */
 function sequenceTest(pieces: readonly Piece[]): (value: string) => boolean {
+  if (isLiteral(pieces)) return literalSet([pieces.join("")]).matches;
   const head = typeof pieces[0] === "string" ? pieces[0] : "";
   const last = pieces.at(-1);
   const tail = pieces.length > 1 && typeof last === "string" ? last : "";
@@ -192,6 +195,10 @@ function compileRegex(pattern: string): ValueSet {
 }
 
 function parseRegex(pattern: string): RE2JS {
+  if (pattern.length > REGEX_CHARACTERS_MAX) {
+    const start = `${pattern.slice(0, 100)}…`;
+    throw new OpError("bad_data", `error parsing regexp: expression too large: \`${start}\``);
+  }
   try {
     return RE2JS.compile(pattern, RE2JS.DOTALL);
   } catch (error) {
