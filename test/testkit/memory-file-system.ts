@@ -15,6 +15,14 @@ export class MemoryFileSystem implements FileSystem {
   readonly #rules = new Set<FailRule>();
   /** Bytes that all files together may hold; a write beyond writes what fits and throws ENOSPC. */
   capacityBytes = Number.POSITIVE_INFINITY;
+  /**
+   * Awaited by every read, write and sync of a file, to let operations overlap: a write happens after the pause; a sync
+   * covers what was written before it, and answers after the pause.
+   */
+  pause: () => Promise<void> = async () => undefined;
+  /** The most syncs of files that were under way at the same time. */
+  syncsAtOnceMax = 0;
+  #syncsNow = 0;
 
   async makeDirectory(path: string): Promise<void> {
     let at = "";
@@ -125,6 +133,13 @@ export class MemoryFileSystem implements FileSystem {
     return after;
   }
 
+  /** The disk as another process finds it now, the one that wrote having been killed: nothing is lost. */
+  copy(): MemoryFileSystem {
+    const copy = new MemoryFileSystem();
+    for (const [path, folder] of this.#folders) copy.#folders.set(path, folder.copy());
+    return copy;
+  }
+
   /** Changes a stored byte behind everybody's back: `flip` is XORed to it. */
   corrupt(path: string, offset: number, flip: number): void {
     const file = this.#file(path);
@@ -157,7 +172,18 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   /** For handles. */
-  syncChecked(path: string, file: File): void {
+  async syncSlowly(path: string, file: File): Promise<void> {
+    this.#syncsNow++;
+    this.syncsAtOnceMax = Math.max(this.syncsAtOnceMax, this.#syncsNow);
+    try {
+      this.#syncChecked(path, file);
+    } finally {
+      await this.pause();
+      this.#syncsNow--;
+    }
+  }
+
+  #syncChecked(path: string, file: File): void {
     const failed = this.#failure({ kind: "sync", path, offset: 0, length: 0 });
     if (failed === undefined) return file.sync();
     file.loseUnsynced();
@@ -235,6 +261,16 @@ class Folder {
   sync(): void {
     for (const change of this.#changes) applyChange(this.#durable, change);
     this.#changes = [];
+  }
+
+  copy(): Folder {
+    const copy = new Folder();
+    for (const [name, file] of this.live) {
+      const fileCopy = new File();
+      fileCopy.write(file.live.copy(), 0);
+      copy.apply({ name, file: fileCopy });
+    }
+    return copy;
   }
 
   crash(random: Random, files: Map<File, File>): Folder {
@@ -353,6 +389,7 @@ class Handle implements FileHandle {
 
   async read(target: Uint8Array, offset: number): Promise<number> {
     this.#mustBeOpen("read");
+    await this.#disk.pause();
     const found = this.#file.live.view().subarray(offset, offset + target.length);
     target.set(found);
     return found.length;
@@ -360,6 +397,7 @@ class Handle implements FileHandle {
 
   async write(bytes: Uint8Array | readonly Uint8Array[], offset: number): Promise<void> {
     this.#mustBeOpen("write");
+    await this.#disk.pause();
     const all = bytes instanceof Uint8Array ? bytes : Buffer.concat(bytes);
     this.#disk.writeChecked(this.#path, this.#file, all, offset);
   }
@@ -371,7 +409,7 @@ class Handle implements FileHandle {
 
   async sync(): Promise<void> {
     this.#mustBeOpen("read");
-    this.#disk.syncChecked(this.#path, this.#file);
+    await this.#disk.syncSlowly(this.#path, this.#file);
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { OpError } from "../../../src/base/errors.ts";
 import { SeededRandom } from "../../../src/base/random.ts";
 import type { Wal } from "../../../src/tsdb/wal/wal.ts";
-import type { DiskFailure, DiskOperation } from "../../testkit/memory-file-system.ts";
+import type {
+  DiskFailure,
+  DiskOperation,
+  MemoryFileSystem,
+} from "../../testkit/memory-file-system.ts";
 import { settle } from "../../testkit/test-clock.ts";
 import { segmentPath, toBytes, WAL_DIRECTORY, WalMachine } from "../disk-fixtures.ts";
 
@@ -27,6 +32,12 @@ function attempt(wal: Wal, text: string): { outcome: "waits" | "written" | "refu
 
 function refuse(machine: WalMachine, kind: DiskOperation["kind"], how: DiskFailure): () => void {
   return machine.files.failWrites((operation) => (operation.kind === kind ? how : undefined));
+}
+
+function randomPause(random: SeededRandom): () => Promise<void> {
+  return async () => {
+    for (let turns = random.uint32() % 6; turns > 0; turns--) await setImmediate();
+  };
 }
 
 test("a full disk: waiting appends are rejected, new ones refused at once, and nothing is forgotten", async () => {
@@ -227,6 +238,21 @@ test("a sync that fails at close is made good in a new segment, or thrown", asyn
   await assert.rejects(unlucky.close(), isBlocked);
 });
 
+test("two syncs are never under way at once: the kernel tells only one of them of a failure", async () => {
+  const machine = new WalMachine();
+  const random = new SeededRandom(7);
+  machine.files.pause = randomPause(random);
+  const { wal } = await machine.start({ segmentBytes: 200, syncIntervalMs: 10 });
+  const appends: Promise<void>[] = [];
+  for (let index = 0; index < 200; index++) {
+    appends.push(wal.append("t", 1, toBytes(`record ${index}`)));
+    if (index % 3 === 0) await machine.clock.advance(7);
+  }
+  await Promise.all(appends);
+  await wal.close();
+  assert.equal(machine.files.syncsAtOnceMax, 1);
+});
+
 test("sync commit: whatever was acknowledged before a power cut is there after it, in order", async () => {
   const run = async (seed: number, burst: number): Promise<void> => {
     const machine = new WalMachine();
@@ -291,34 +317,51 @@ test("random failures of any kind: every acknowledged record is there, each once
   const run = async (seed: number, sync: "interval" | "commit"): Promise<void> => {
     const machine = new WalMachine();
     const random = new SeededRandom(seed);
+    // Slow enough that writes, syncs and appends overlap.
+    machine.files.pause = randomPause(random);
     const { wal } = await machine.start({ sync, segmentBytes: 250, pendingBytesMax: 4096 });
-    const heal = machine.files.failWrites(({ length }) =>
-      random.float() < 0.15
+    const taken: string[] = [];
+    let acknowledged = 0;
+    const killed: { files: MemoryFileSystem; acknowledged: number }[] = [];
+    const heal = machine.files.failWrites(({ length }) => {
+      if (random.float() < 0.05) killed.push({ files: machine.files.copy(), acknowledged });
+      return random.float() < 0.15
         ? {
             code: random.float() < 0.5 ? "EIO" : "ENOSPC",
             partialBytes: random.uint32() % (length + 1),
           }
-        : undefined,
-    );
-    const taken: string[] = [];
+        : undefined;
+    });
     for (let index = 0; index < 60; index++) {
       if (wal.admit(100) === undefined) {
         // Taken: rejected or not, it stays in the log.
         const text = `record ${index}`;
         taken.push(text);
         const appended = wal.append(`t${random.uint32() % 4}`, 1, toBytes(text));
-        appended.catch(() => undefined);
+        const count = taken.length;
+        appended.then(
+          () => {
+            acknowledged = count;
+          },
+          () => undefined,
+        );
       }
       if (random.float() < 0.1) wal.cutSegment().catch(() => undefined);
       if (random.float() < 0.5) await machine.clock.advance(random.uint32() % 1500);
     }
     heal();
-    await machine.clock.advance(2000);
+    for (let second = 0; second < 20; second++) await machine.clock.advance(1000);
     assert.equal(wal.blocked, undefined);
     await wal.close();
     assert.deepEqual((await machine.start()).texts, taken);
     const cut = await new WalMachine(machine.files.crash(random)).start();
     assert.deepEqual(cut.texts, taken);
+    for (const kill of killed) {
+      // Whatever the process was doing when it was killed: all acknowledged records are there, in order.
+      const { texts } = await new WalMachine(kill.files).start();
+      assert.deepEqual(texts, taken.slice(0, texts.length));
+      assert.ok(texts.length >= kill.acknowledged, `${texts.length} of ${kill.acknowledged}`);
+    }
     assert.ok((await machine.files.list(WAL_DIRECTORY)).every((name) => !name.endsWith(".tmp")));
   };
   const modes = fc.constantFrom("interval" as const, "commit" as const);
