@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
+import { must } from "../../../src/base/assert.ts";
 import { OpError } from "../../../src/base/errors.ts";
 import { SeededRandom } from "../../../src/base/random.ts";
 import type { Wal } from "../../../src/tsdb/wal/wal.ts";
@@ -171,7 +172,8 @@ for (const sync of ["interval", "commit"] as const) {
     heal();
     await machine.clock.advance(1000);
     assert.equal(wal.blocked, undefined);
-    assert.equal(wal.position().segment, 2);
+    const position = wal.position();
+    assert.equal(position.segment, 2);
     // What was in doubt is durable now, though the old file has lost it.
     const survived = await new WalMachine(machine.files.crash(new SeededRandom(1))).start();
     assert.deepEqual(survived.texts, ["synced", "in doubt"]);
@@ -183,14 +185,31 @@ for (const sync of ["interval", "commit"] as const) {
     await wal.append("new tenant", 1, toBytes("of a new tenant"));
     await wal.close();
     // The old file still shows the bytes here (no power cut); they must not come twice.
-    assert.deepEqual((await machine.start()).texts, [
-      "synced",
-      "in doubt",
-      "after",
-      "of a new tenant",
-    ]);
+    const { texts, records } = await machine.start();
+    const { segment, offsetBytes } = must(records[2], "the record after");
+    assert.deepEqual({ segment, offsetBytes }, position);
+    assert.deepEqual(texts, ["synced", "in doubt", "after", "of a new tenant"]);
   });
 }
+
+test("killed while it moves records to a new segment: those acknowledged before are there", async () => {
+  for (let partialBytes = 0; partialBytes < 90; partialBytes++) {
+    const machine = new WalMachine();
+    const { wal } = await machine.start();
+    await wal.append("t", 1, toBytes("synced"));
+    await machine.clock.advance(1000);
+    await wal.append("t", 1, toBytes("acknowledged one"));
+    await wal.append("t", 1, toBytes("acknowledged two"));
+    const heal = refuse(machine, "sync", { code: "EIO" });
+    await machine.clock.advance(1000);
+    assert.ok(isBlocked(wal.blocked));
+    heal();
+    refuse(machine, "write", { code: "EIO", partialBytes });
+    await machine.clock.advance(1000);
+    const { texts } = await new WalMachine(machine.files.copy()).start();
+    assert.deepEqual(texts, ["synced", "acknowledged one", "acknowledged two"]);
+  }
+});
 
 test("a failed fdatasync while segments wait: all records stay, in order, with their tenants", async () => {
   const machine = new WalMachine();
