@@ -23,7 +23,6 @@ export const FILE_HEADER_BYTES = 16;
 export const FRAME_HEADER_BYTES = 24;
 /** After the data of a chunk. */
 export const FRAME_TRAILER_BYTES = 4;
-export const FLAG_OUT_OF_ORDER = 1;
 
 const MAGIC = new TextEncoder().encode("MUNINHCK");
 const VERSION = 1;
