@@ -128,7 +128,7 @@ function runEval(
   const fail = command.expectations.find(({ type }) => type === "fail");
   if (fail !== undefined) {
     if (!(result instanceof Error)) return "succeeded, should have failed";
-    if (/^not implemented/.test(result.message)) return result.message;
+    if (result.message.startsWith("not implemented")) return result.message;
     return messageProblem([result.message], fail);
   }
   if (result instanceof Error) return result.message;
@@ -184,7 +184,7 @@ function annotationProblem(command: EvalCommand, result: QueryResult): string | 
       if (list.length === 0) return `no ${expectation.type} annotation`;
       const problem = messageProblem(list, expectation);
       if (problem !== undefined) return problem;
-    } else if (/^no_/.test(expectation.type) && list.length > 0) {
+    } else if (expectation.type.startsWith("no_") && list.length > 0) {
       return `unexpected annotations ${JSON.stringify(list)}`;
     }
   }
