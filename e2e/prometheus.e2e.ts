@@ -2,7 +2,9 @@
  * A real Prometheus scrapes itself, Muninn and a target of ours, and remote-writes everything to Muninn. Then
  * both are asked the same questions about the same instants in the past, and must give the same answers.
  *
- * Two things are chosen with care:
+ * Three things are chosen with care:
+ * - Debian's build of Prometheus 2.42 reads `headers` of remote_write and does not send them, so Muninn has one
+ *   tenant here. (Tenants are in all other tests.)
  * - Debian's Prometheus is 2.42, whose ranges are closed on both ends; since 3.0 (our semantics) they are open
  *   on the left. The instants asked for are therefore such that no sample lies on the edge of any range.
  * - Staleness markers travel with the data, so a vanished series is part of the comparison; queries end some
@@ -18,7 +20,6 @@ import { Api, difference, type Labels, labelKey } from "./harness/query.ts";
 import { unlessInstalled } from "./harness/requirements.ts";
 import { Target } from "./harness/target.ts";
 
-const TENANT = "e2e";
 const TOLERANCE = 1e-9;
 /** Scrapes of our target that are awaited, one a second. */
 const SCRAPES = 45;
@@ -81,15 +82,18 @@ describe("prometheus writes, and both answer the same", {
 
   before(async () => {
     folder = await temporaryFolder("prometheus");
-    muninn = await Muninn.start({ dataDirectory: `${folder.path}/muninn` });
+    muninn = await Muninn.start({
+      dataDirectory: `${folder.path}/muninn`,
+      flags: ["-auth.multitenancy-enabled=false"],
+    });
     target = await Target.start(page);
     prometheus = await Prometheus.start({
       folder: folder.path,
       scrapeIntervalMs: 1000,
       targets: { app: target.address, muninn: `127.0.0.1:${muninn.port}` },
-      remoteWrite: { url: `${muninn.url}/api/v1/push`, tenant: TENANT },
+      remoteWriteUrl: `${muninn.url}/api/v1/push`,
     });
-    ours = new Api(`${muninn.url}/prometheus`, TENANT);
+    ours = new Api(`${muninn.url}/prometheus`);
     theirs = new Api(prometheus.url);
     await pollUntil(`${SCRAPES} scrapes`, 90_000, async () => {
       const rows = await theirs.samples("app_constant[10m]", Date.now());

@@ -11,7 +11,7 @@ export interface PrometheusOptions {
   readonly scrapeIntervalMs: number;
   /** Job name to address ("127.0.0.1:1234"); it always scrapes itself as "prometheus". */
   readonly targets: Readonly<Record<string, string>>;
-  readonly remoteWrite?: { readonly url: string; readonly tenant: string };
+  readonly remoteWriteUrl: string;
 }
 
 export class Prometheus implements AsyncDisposable {
@@ -63,14 +63,11 @@ function configurationOf(options: PrometheusOptions, port: number): object {
       scrape_timeout: `${options.scrapeIntervalMs}ms`,
       static_configs: [{ targets: [address] }],
     })),
-    ...(options.remoteWrite !== undefined && {
-      remote_write: [
-        {
-          url: options.remoteWrite.url,
-          headers: { "X-Scope-OrgID": options.remoteWrite.tenant },
-          queue_config: { batch_send_deadline: "500ms", max_shards: 4 },
-        },
-      ],
-    }),
+    remote_write: [
+      {
+        url: options.remoteWriteUrl,
+        queue_config: { batch_send_deadline: "500ms", max_shards: 4 },
+      },
+    ],
   };
 }

@@ -131,5 +131,6 @@ function pointsDifference(
 
 function isClose(a: number, b: number, tolerance: number): boolean {
   if (Object.is(a, b) || a === b || (Number.isNaN(a) && Number.isNaN(b))) return true;
+  if (!Number.isFinite(a) || !Number.isFinite(b)) return false;
   return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b));
 }
