@@ -89,7 +89,7 @@ export function decodeXor(bytes: Uint8Array): SampleColumns {
   let delta = 0n;
   let value = 0n;
   let leading = 0;
-  let length = 0;
+  let length = 64;
   for (let i = 0; i < count; i++) {
     if (i === 0) {
       const raw = input.uvarint();
