@@ -38,6 +38,9 @@ export const DEFAULT_PARSE_OPTIONS: ParseOptions = {
 /** Deeper nesting than this is refused, so that no recursion over the tree can pass the stack. */
 const DEPTH_MAX = 1000;
 
+/** lezer gives up after this many operators that group to the left, with an error as for a foreign token. */
+const CHAIN_MAX = 300;
+
 /** Durations and times beyond this (about 292 years, int64 nanoseconds) are out of range. */
 const DURATION_SECONDS_MAX = 2 ** 63 / 1e9;
 
@@ -72,6 +75,9 @@ class TreeBuilder {
     const cursor = top.cursor();
     do {
       if (!cursor.type.isError) continue;
+      if (leftDepth(top.firstChild) >= CHAIN_MAX - 1) {
+        throw this.#error(cursor.from, `expression has more than ${CHAIN_MAX} operators in a row`);
+      }
       throw syntaxError(this.#input, cursor.from, errorPlace(cursor.node));
     } while (cursor.next());
     const lexical = lexicalError(this.#input);
@@ -543,6 +549,13 @@ function skipComments(node: SyntaxNode): SyntaxNode | undefined {
   let at: SyntaxNode | null = node;
   while (at !== null && at.name === "LineComment") at = at.nextSibling;
   return at ?? undefined;
+}
+
+/** How many operators are nested at the left edge. */
+function leftDepth(node: SyntaxNode | null): number {
+  let depth = 0;
+  for (let at = node; at !== null && at.name === "BinaryExpr"; at = at.firstChild) depth++;
+  return depth;
 }
 
 function withEnd(expr: Expr, to: number): Expr {
