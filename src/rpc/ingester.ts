@@ -13,7 +13,7 @@ export interface IngesterClient extends Queryable {
  * the caller reuses: an implementation reads (copies, encodes) them before its first await.
  *
  *     series i: id bytes ids[16*i .. 16*i+16], samples sampleOffsets[i] .. sampleOffsets[i+1]
- *     labels, if present: canonical label bytes labelBytes[labelOffsets[i] .. labelOffsets[i+1]]
+ *     labels, if sent: canonical label bytes labels.bytes[labels.offsets[i] .. labels.offsets[i+1]], empty where not sent
  *
  * Canonical label bytes: for each label in byte order of its name: varint length, name, varint length, value.
  * SeriesId = MurmurHash3-x64-128 (seed 0) of the canonical label bytes, h1 then h2, each little-endian.
@@ -32,7 +32,7 @@ export interface SeriesBatch {
  * A rejection (OpError) means that nothing of the batch may be taken as stored: retry all of it.
  */
 export interface PushAnswer {
-  /** Indices of series whose id the ingester does not know: send them again with labels. Empty if labels came along. */
+  /** Indices of series whose id the ingester does not know and whose labels did not come along: send them again. */
   readonly unknownSeries: Uint32Array;
   /** Samples that were not stored, by reason; empty in the ordinary case. */
   readonly rejected: readonly RejectedSamples[];

@@ -135,18 +135,25 @@ describe("a head kernel's limits", () => {
     assert.equal(head.kernel.seriesCount, 2);
   });
 
-  it("holds a series without labels and one with 65,535", () => {
+  it("takes no labels at all as labels that were not sent", () => {
+    const head = new LoggedHead();
+    const report = head.append(batchOf([one(0, 1, 5)], true, () => []));
+    assert.deepEqual([...report.unknownSeries], [0]);
+    assert.equal(report.createdSeries, 0);
+  });
+
+  it("holds a series with one label and one with 65,535", () => {
     const many = Array.from({ length: 65_535 }, (_, i): [string, string] => [
       `l${i.toString().padStart(5, "0")}`,
       `v${i}`,
     ]);
-    const labels = (series: number): [string, string][] => (series === 0 ? [] : many);
+    const labels = (series: number): [string, string][] => (series === 0 ? [["a", "b"]] : many);
     const head = new LoggedHead();
     const report = head.append(batchOf([one(0, 1, 5), one(1, 1, 6)], true, labels));
     assert.equal(report.createdSeries, 2);
-    assert.equal(head.kernel.labelPairCount, 65_535);
+    assert.equal(head.kernel.labelPairCount, 65_536);
     const all = head.readAll();
-    assert.deepEqual([...all.keys()], [JSON.stringify([]), JSON.stringify(many)]);
+    assert.deepEqual([...all.keys()], [JSON.stringify([["a", "b"]]), JSON.stringify(many)]);
     assert.deepEqual(new LoggedHead().mustReplay(head.log).readAll(), all);
     assert.deepEqual(new LoggedHead().mustReplay([...head.exportState(1 << 20)]).readAll(), all);
   });

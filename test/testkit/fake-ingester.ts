@@ -42,6 +42,12 @@ export class FakeIngester implements Pick<IngesterClient, "push"> {
     this.tenants.clear();
   }
 
+  /** Keeps the first `count` series of a tenant. */
+  forgetAllBut(tenant: string, count: number): void {
+    const kept = [...(this.tenants.get(tenant) ?? [])].slice(0, count);
+    this.tenants.set(tenant, new Map(kept));
+  }
+
   series(tenant: string): Record<string, StoredSeries["samples"]> {
     const all = [...(this.tenants.get(tenant)?.values() ?? [])];
     return Object.fromEntries(all.map(({ labels, samples }) => [labels, samples]));
@@ -69,6 +75,7 @@ export class FakeIngester implements Pick<IngesterClient, "push"> {
     if (stored === undefined) {
       if (batch.labels === undefined) return false;
       const { bytes, offsets } = batch.labels;
+      if (offsets[index] === offsets[index + 1]) return false;
       const labels = decodeCanonicalLabels(bytes.subarray(offsets[index], offsets[index + 1]));
       stored = {
         labels: labels.map(({ name, value }) => `${name}=${value}`).join(","),

@@ -2,7 +2,7 @@
  * The head of one tenant: takes samples, decides what becomes of each, and says what must go to the WAL.
  *
  *     input of appendBatch       ids 16*i, sample offsets u32 (count + 1), times i64, values f64 (see rpc/ingester.ts),
- *                                optionally canonical label bytes with offsets
+ *                                optionally canonical label bytes with offsets (none for a series: not sent)
  *     rows buffer                WAL rows of the accepted samples (wal-rows.ts)
  *     entries buffer             WAL entries: new pairs, new series, removals (label-index.ts, entries below)
  *     frames buffer              closed chunks for the head-chunk file (closed-chunks.ts)
@@ -134,7 +134,9 @@ export function appendBatch(
     const to = load<u32>(offsets + (<usize>i << 2), 4);
     let ref = S.findSeries(h1, h2);
     if (ref < 0) {
-      if (labels == 0) {
+      const start = labels == 0 ? 0 : load<u32>(labelOffsets + (<usize>i << 2));
+      const end = labels == 0 ? 0 : load<u32>(labelOffsets + (<usize>i << 2), 4);
+      if (start == end) {
         putU32(unknown, i);
         continue;
       }
@@ -142,8 +144,6 @@ export function appendBatch(
         refuse(REASON_SERIES_LIMIT, i, load<i64>(times + (<usize>from << 3)), to - from);
         continue;
       }
-      const start = load<u32>(labelOffsets + (<usize>i << 2));
-      const end = load<u32>(labelOffsets + (<usize>i << 2), 4);
       ref = <i32>createFromLabels(h1, h2, labels + start, labels + end);
       count(12, 1);
     }
@@ -370,6 +370,25 @@ function replayOne(record: usize, ref: u32, time: i64, value: u64): void {
 export function noteTimes(lastTime: i64, firstTime: i64): void {
   headMaxTime = max<i64>(headMaxTime, lastTime);
   headMinTime = min<i64>(headMinTime, firstTime);
+}
+
+// ---------------------------------------------------------------------------------------- idle open chunks
+
+/**
+ * Closes the open chunks of series [fromRef, toRef) whose last sample is older than `before`: their bytes leave as
+ * frames, and the series goes on with a new chunk. Nothing of it is logged: a replay builds the open chunk again, and
+ * a state entry says what is closed. Returns how many there were.
+ */
+export function closeIdleSlice(before: i64, fromRef: u32, toRef: u32): u32 {
+  let closed: u32 = 0;
+  const end = min<u32>(toRef, S.seriesEnd());
+  for (let ref = S.nextLive(fromRef, end); ref < end; ref = S.nextLive(ref + 1, end)) {
+    const record = S.recordOf(ref);
+    if (load<u32>(record, S.OPEN_CHUNK) == 0 || load<i64>(record, S.LAST_TIME) >= before) continue;
+    closeChunk(record, ref, record, 0);
+    closed++;
+  }
+  return closed;
 }
 
 // --------------------------------------------------------------------------------------------- truncation

@@ -16,6 +16,7 @@ export { crc32c } from "./crc32c";
 export { murmur3To } from "./hash";
 export {
   appendBatch,
+  closeIdleSlice,
   countActive,
   entriesAddress,
   entriesLength,

@@ -3,7 +3,7 @@
  * series is read, and belong to nobody until `appendRow` takes them; leaving `sampleCount` as it is forgets them.
  *
  *     ids 16 B/row · tokens u32/row · offsets u32/row + 1 · times i64/sample · values f64/sample
- *     labels, labelOffsets u32/row + 1 (resend pass only)
+ *     labels, labelOffsets u32/row + 1 (in the first pass a row has labels if its series is new to the table)
  *     seen      u32 slots of a hash table over the timestamps of one series, for duplicates
  */
 import { canonical, canonicalLength } from "./canonical";
@@ -49,7 +49,7 @@ export function rowGuardsIntact(): bool {
   );
 }
 
-export function beginRows(decodedBytes: u32, withLabels: bool): void {
+export function beginRows(decodedBytes: u32): void {
   rowCount = 0;
   sampleCount = 0;
   labelBytes = 0;
@@ -60,13 +60,13 @@ export function beginRows(decodedBytes: u32, withLabels: bool): void {
   reserve(offsets, 0, 4 * 256);
   reserve(times, 0, 8 * 1024);
   reserve(values, 0, 8 * 1024);
-  if (withLabels) reserve(labelOffsets, 0, 4 * 256);
+  reserve(labelOffsets, 0, 4 * 256);
 }
 
 /** Writes the ends of the last row. */
-export function endRows(withLabels: bool): void {
+export function endRows(): void {
   store<u32>(addressOf(offsets) + ((<usize>rowCount) << 2), sampleCount);
-  if (withLabels) store<u32>(addressOf(labelOffsets) + ((<usize>rowCount) << 2), labelBytes);
+  store<u32>(addressOf(labelOffsets) + ((<usize>rowCount) << 2), labelBytes);
 }
 
 /** Samples that fit before the buffers must grow or the request is refused. */
@@ -97,11 +97,12 @@ export function appendRow(idLow: u64, idHigh: u64, token: u32, count: u32): void
   rowCount++;
 }
 
-/** The canonical labels just written (canonical.ts) go with the next row. Every row of a request has them, or none. */
-export function appendLabels(): void {
+/** Before `appendRow`: the canonical labels just written (canonical.ts) go with the row, if it is to have labels. */
+export function appendLabels(withLabels: bool): void {
   const row = <usize>rowCount;
   const offsetsAt = reserve(labelOffsets, (<u32>row) << 2, (<u32>row + 2) << 2);
   store<u32>(offsetsAt + (row << 2), labelBytes);
+  if (!withLabels) return;
   const at = reserve(labels, labelBytes, labelBytes + canonicalLength);
   memory.copy(at + labelBytes, addressOf(canonical), canonicalLength);
   labelBytes += canonicalLength;

@@ -155,7 +155,7 @@ export function intake(bodyLength: u32): i32 {
   begin(<u32>declared);
   const code = walkRequest(decodedAt, decodedAt + <usize>declared);
   if (code < 0) return code;
-  endRows(resend);
+  endRows();
   store<u32>(control, rowCount, 64);
   store<u32>(control, sampleCount, 68);
   store<i64>(control, latestTime, 112);
@@ -170,7 +170,7 @@ function begin(decodedBytes: u32): void {
   timeMin = <i64>load<f64>(control, 24);
   tenant = load<u32>(control, 4);
   resend = load<u32>(control, 52) != 0;
-  beginRows(decodedBytes, resend);
+  beginRows(decodedBytes);
 }
 
 function malformed(at: usize): i32 {
@@ -440,8 +440,9 @@ function finishSeries(
     if (load<u32>(addressOf(wanted) + ((<usize>wantedIndex) << 2)) != number) return 0;
     wantedIndex++;
     if (entry != 0 && validate(labelsAt, labelsLength) != 0) return malformed(start);
-    appendLabels();
   }
+  // A series new to this table is likely new to the ingester: its labels go along, which spares a second pass.
+  appendLabels(resend || entry == 0);
   appendRow(idLow, idHigh, token, count);
   latestTime = max<i64>(latestTime, latest);
   return 0;

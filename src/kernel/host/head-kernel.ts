@@ -46,6 +46,7 @@ interface HeadExports {
   takeSkippedRows(): number;
   truncateSlice(beforeTime: bigint, fromRef: number, toRef: number): number;
   finishTruncate(removed: number, used: number, firstFile: number, files: number): void;
+  closeIdleSlice(before: bigint, fromRef: number, toRef: number): number;
   countActive(since: bigint): number;
   exportPairs(log: number, from: number, bytesMax: number): number;
   exportSeries(log: number, from: number, bytesMax: number): number;
@@ -344,6 +345,18 @@ export class HeadKernel {
     this.#bytes().fill(0, used, used + files);
     this.#kernel.finishTruncate(removed ? 1 : 0, used, firstFile, files);
     return this.#bytes().slice(used, used + files);
+  }
+
+  /** Closes open chunks of series [fromRef, toRef) without a sample since the time; how many. They are in `frames`. */
+  closeIdleSlice(
+    beforeMs: number,
+    slice: { fromRef: number; toRef: number },
+    place: { frameFile: number; frameOffsetBytes: number },
+  ): number {
+    this.#kernel.resetFrames();
+    this.#kernel.setFramePosition(place.frameFile, place.frameOffsetBytes);
+    const before = BigInt(Math.trunc(beforeMs));
+    return this.#kernel.closeIdleSlice(before, slice.fromRef, slice.toRef) >>> 0;
   }
 
   countActive(sinceMs: number): number {

@@ -51,7 +51,7 @@ export interface IntakeRows {
   readonly values: Float64Array;
   /** Ring token of each series. */
   readonly tokens: Uint32Array;
-  /** Only from `decodeWithLabels`. */
+  /** Of series that were new to the table of known series; the others' are empty. */
   readonly labels?: { readonly bytes: Uint8Array; readonly offsets: Uint32Array };
   readonly counts: IntakeCounts;
   /** Newest timestamp among the rows; undefined without samples. */
@@ -274,7 +274,7 @@ export class IntakeKernel {
     const code = this.#kernel.intake(body.length);
     this.#refresh();
     if (code < 0) return this.#failure(code);
-    return this.#rows(wanted !== undefined);
+    return this.#rows();
   }
 
   #tenant(name: string): { readonly number: number; readonly name: Uint8Array } {
@@ -319,13 +319,14 @@ export class IntakeKernel {
     };
   }
 
-  #rows(withLabels: boolean): IntakeRows {
+  #rows(): IntakeRows {
     const control = this.#control;
     const memory = this.#kernel.memory.buffer;
     const rows = control.getUint32(64, true);
     const samples = control.getUint32(68, true);
     const latest = control.getBigInt64(112, true);
     const problems = this.#problems();
+    const labels = this.#labels(rows);
     return {
       kind: "rows",
       seriesCount: rows,
@@ -334,7 +335,7 @@ export class IntakeKernel {
       timestampsMs: new BigInt64Array(memory, this.#output(OUTPUT.times), samples),
       values: new Float64Array(memory, this.#output(OUTPUT.values), samples),
       tokens: new Uint32Array(memory, this.#output(OUTPUT.tokens), rows),
-      ...(withLabels ? { labels: this.#labels(rows) } : {}),
+      ...(labels.bytes.length > 0 ? { labels } : {}),
       counts: {
         series: control.getUint32(72, true),
         samples: control.getUint32(76, true),
