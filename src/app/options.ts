@@ -41,6 +41,8 @@ export function ingesterOptions({ ingester, tsdb }: Config): IngesterOptions {
     },
     chunkRangeMs: tsdb.blockRangeMs,
     retentionPeriodMs: tsdb.retentionPeriodMs,
+    chunkIdleTimeoutMs: tsdb.headChunkIdleTimeoutMs,
+    headChunkWriteBufferBytes: tsdb.headChunksWriteBufferSizeBytes,
     closeIdleTimeoutMs: tsdb.closeIdleTsdbTimeoutMs,
     instanceLimits,
   };

@@ -17,7 +17,7 @@ interface MaintenanceDependencies {
 const TRUNCATE_STEPS = 12;
 
 /**
- * What an ingester does by the clock: retention, idle tenants, checkpoints, active series. One run at a time;
+ * What an ingester does by the clock: retention, idle chunks and tenants, checkpoints, active series. One run at a time;
  * a failure (a full disk, as a rule) is logged, counted and tried again in the next run.
  */
 export class Maintenance {
@@ -61,6 +61,7 @@ export class Maintenance {
       await this.#try("truncating a head", metrics.headTruncationsFailed, () =>
         this.#truncate(tenant),
       );
+      await this.#try("closing idle chunks", undefined, () => this.#closeIdleChunks(tenant));
       await this.#try("closing an idle tenant", undefined, () => this.#closeIfIdle(tenant));
       this.#countActive(tenant);
     }
@@ -104,6 +105,21 @@ export class Maintenance {
     metrics.headGcSeconds.observe((clock.monotonicMs() - startMs) / 1000);
     this.#truncatedBeforeMs.set(tenant, beforeMs);
     await Promise.all(writes);
+  }
+
+  /**
+   * While a tenant pushes, its newest sample tells the time: series of an import of old data are not idle because
+   * their samples are old.
+   */
+  async #closeIdleChunks(tenant: Tenant): Promise<void> {
+    const { chunkIdleTimeoutMs: idleMs } = this.#options;
+    const newestMs = tenant.head.maxTimeMs;
+    if (idleMs === 0 || newestMs === undefined) return;
+    const nowMs = this.#deps.clock.nowMs();
+    const pushes = nowMs - tenant.lastPushMs < idleMs;
+    const beforeMs = (pushes ? Math.min(nowMs, newestMs) : nowMs) - idleMs;
+    const closed = await tenant.head.closeIdleChunks(beforeMs, () => this.#pause());
+    if (closed > 0) this.#deps.metrics.idleChunksClosed.inc(closed);
   }
 
   async #closeIfIdle(tenant: Tenant): Promise<void> {

@@ -110,6 +110,11 @@ function tsdbMetrics(registers: Registry[]) {
       help: "Time that head truncations took.",
       registers,
     }),
+    idleChunksClosed: new Counter({
+      name: "muninn_ingester_idle_chunks_closed_total",
+      help: "Open chunks closed because their series had no samples for -blocks-storage.tsdb.head-compaction-idle-timeout.",
+      registers,
+    }),
     openSeconds: new Counter({
       name: "cortex_ingester_tsdb_open_duration_seconds_total",
       help: "Time that opening heads and replaying the log took.",

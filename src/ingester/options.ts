@@ -1,3 +1,4 @@
+import { DEFAULT_HEAD_CHUNK_OPTIONS } from "../tsdb/head-chunks/options.ts";
 import type { WalOptions } from "../tsdb/wal/options.ts";
 
 export interface IngesterOptions {
@@ -8,6 +9,13 @@ export interface IngesterOptions {
   readonly chunkRangeMs: number;
   /** Samples this much older than the tenant's newest one leave the head. */
   readonly retentionPeriodMs: number;
+  /**
+   * A series without samples for this long gives up its open chunk's memory (the chunk goes to the file of closed ones).
+   * Lower: less memory for series that come and go, more and shorter chunks. 0 is never.
+   */
+  readonly chunkIdleTimeoutMs: number;
+  /** Closed chunks of a tenant that are gathered before they are written. */
+  readonly headChunkWriteBufferBytes: number;
   /** A tenant without pushes for this long, whose samples are all past retention, is closed and its files removed. */
   readonly closeIdleTimeoutMs: number;
   /** How often retention, checkpoints and idle tenants are looked at. */
@@ -34,6 +42,8 @@ export interface IngesterInstanceLimits {
 export const DEFAULT_INGESTER_OPTIONS = {
   chunkRangeMs: 2 * 3600_000,
   retentionPeriodMs: 13 * 3600_000,
+  chunkIdleTimeoutMs: 3600_000,
+  headChunkWriteBufferBytes: DEFAULT_HEAD_CHUNK_OPTIONS.writeBufferBytes,
   closeIdleTimeoutMs: 13 * 3600_000,
   maintenancePeriodMs: 60_000,
   checkpointBytes: 128 * 1024 * 1024,

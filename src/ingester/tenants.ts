@@ -7,7 +7,7 @@ import { PatternCache } from "../model/compiled-matcher.ts";
 import { Head } from "../tsdb/head/head.ts";
 import { HeadChunkFiles } from "../tsdb/head-chunks/head-chunk-files.ts";
 import type { HeadChunkMetrics } from "../tsdb/head-chunks/metrics.ts";
-import { DEFAULT_HEAD_CHUNK_OPTIONS } from "../tsdb/head-chunks/options.ts";
+import { headChunkOptions } from "../tsdb/head-chunks/options.ts";
 import type { IngesterOptions } from "./options.ts";
 
 export interface TenantsDependencies {
@@ -96,7 +96,7 @@ export class Tenants {
     await files.syncDirectory(this.#options.tsdbDirectory);
     const chunkFiles = await HeadChunkFiles.open(
       `${directory}/chunks_head`,
-      DEFAULT_HEAD_CHUNK_OPTIONS,
+      headChunkOptions(this.#options.headChunkWriteBufferBytes),
       { files, clock, logger: logger.child({ user: name }), metrics: chunkMetrics },
     );
     const head = new Head(

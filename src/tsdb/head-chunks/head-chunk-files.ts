@@ -51,7 +51,7 @@ const BLOCK_BYTES = 64 * 1024;
 /**
  * The closed chunks of one tenant's head (format.ts has the layout), in files that are only appended to.
  *
- * `append` copies frames to memory and a loop in the background writes them in order; reads get what is not
+ * `append` copies frames to memory and a loop in the background writes them in order, a buffer full at a time; reads get what is not
  * written yet from memory. Nothing is appended to a file of an earlier process. When the disk refuses a write the
  * bytes stay in memory and the write is tried again, at the same offset, until it succeeds.
  */
@@ -73,6 +73,7 @@ export class HeadChunkFiles {
   #writing: Promise<void> | undefined;
   #blocked: OpError | undefined;
   #retryTimer: Timer | undefined;
+  #delayTimer: Timer | undefined;
   /** Files whose bytes are written and not synced. */
   readonly #unsynced = new Set<number>();
   #syncFailure: OpError | undefined;
@@ -166,7 +167,7 @@ export class HeadChunkFiles {
       this.#file++;
       this.#current = this.#newFile();
     }
-    if (this.#blocked === undefined) this.#startWriting();
+    if (this.#blocked === undefined) this.#writeWhenFull();
   }
 
   /**
@@ -206,12 +207,14 @@ export class HeadChunkFiles {
     await this.#deps.files.syncDirectory(this.#directory);
   }
 
-  /** Reads under way go on. The current file cannot be deleted. */
+  /** False for the current file and for those that wait for the disk. */
+  canDelete(file: number): boolean {
+    return file !== this.#file && !this.#queue.includes(file);
+  }
+
+  /** Reads under way go on. */
   async deleteFile(file: number): Promise<void> {
-    assert(
-      file !== this.#file && !this.#queue.includes(file),
-      "only files that are written to their end go",
-    );
+    assert(this.canDelete(file), "only files that are written to their end go");
     this.#known.delete(file);
     this.#unsynced.delete(file);
     await this.#deps.files.remove(this.path(file));
@@ -240,6 +243,7 @@ export class HeadChunkFiles {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#retryTimer?.cancel();
+    this.#delayTimer?.cancel();
     await this.#writing;
     if (this.#pending.written < this.#pending.filled) await this.#write();
     this.#retryTimer?.cancel();
@@ -263,7 +267,16 @@ export class HeadChunkFiles {
     return must(this.#known.get(file), `head-chunk file ${file} of ${this.#directory} exists`);
   }
 
+  /** Many small appends become one write: at the latest after the delay. */
+  #writeWhenFull(): void {
+    const { writeBufferBytes, writeDelayMs } = this.#options;
+    if (this.#pending.filled - this.#pending.written >= writeBufferBytes) this.#startWriting();
+    else this.#delayTimer ??= this.#deps.clock.after(writeDelayMs, () => this.#startWriting());
+  }
+
   #startWriting(): void {
+    this.#delayTimer?.cancel();
+    this.#delayTimer = undefined;
     // The write starts after the current task's appends, so that they go out together.
     this.#writing ??= Promise.resolve().then(() => this.#write());
   }

@@ -30,10 +30,13 @@ export interface HeadOptions {
 /** Truncation works through this many series at a time, so that pushes wait milliseconds at most. */
 const TRUNCATE_SLICE_SERIES = 65536;
 
+/** A slice of closing idle chunks makes some 100 bytes a series for the chunk file. */
+const CLOSE_IDLE_SLICE_SERIES = 8192;
+
 /**
  * The recent samples of one tenant: open chunks and the label index in a kernel memory, closed chunks in files.
  * Not durable by itself: the ingester writes what `append` reports to the WAL before it acknowledges.
- * Every method but `select` and the truncation is synchronous, so the order of calls is the order of the log.
+ * Every method but `select`, the truncation and closing idle chunks is synchronous, so the order of calls is the order of the log.
  */
 export class Head {
   readonly #options: HeadOptions;
@@ -159,6 +162,29 @@ export class Head {
     return { removedSeries };
   }
 
+  /**
+   * Moves the open chunks of series whose last sample is older than `beforeMs` to the chunk file: memory for series
+   * that rest. Stops early while that file waits for the disk. Nothing goes to the log, see the kernel.
+   */
+  async closeIdleChunks(beforeMs: number, pause: () => Promise<void>): Promise<number> {
+    let closed = 0;
+    const end = this.#kernel.refEnd;
+    for (let fromRef = 0; fromRef < end; fromRef += CLOSE_IDLE_SLICE_SERIES) {
+      if (this.#files.admit(0) !== undefined) break;
+      closed += this.#kernel.closeIdleSlice(
+        beforeMs,
+        { fromRef, toRef: fromRef + CLOSE_IDLE_SLICE_SERIES },
+        {
+          frameFile: this.#files.currentFile,
+          frameOffsetBytes: this.#files.currentOffsetBytes,
+        },
+      );
+      this.#files.append(this.#kernel.frames);
+      await pause();
+    }
+    return closed;
+  }
+
   /** Deletes the head-chunk files that no series refers to: after a replay those of an earlier life. */
   deleteUnusedFiles(): Promise<void> {
     return this.#cleanUp(false);
@@ -170,7 +196,7 @@ export class Head {
     const count = files.length === 0 ? 0 : (files.at(-1) as number) - firstFile + 1;
     const used = this.#kernel.finishTruncate(seriesWereRemoved, firstFile, count);
     for (const file of files) {
-      if (file === this.#files.currentFile || used[file - firstFile] !== 0) continue;
+      if (used[file - firstFile] !== 0 || !this.#files.canDelete(file)) continue;
       await this.#files.deleteFile(file);
     }
   }

@@ -32,10 +32,15 @@ class Machine {
     this.files = files;
   }
 
+  async writtenBytes(): Promise<number> {
+    const metric = this.registry.getSingleMetric("muninn_head_chunks_written_bytes_total");
+    return (await metric?.get())?.values[0]?.value ?? 0;
+  }
+
   async open(options: Partial<HeadChunkOptions> = {}): Promise<HeadChunkFiles> {
     return await HeadChunkFiles.open(
       DIRECTORY,
-      { ...DEFAULT_HEAD_CHUNK_OPTIONS, ...options },
+      { ...DEFAULT_HEAD_CHUNK_OPTIONS, writeBufferBytes: 0, ...options },
       this,
     );
   }
@@ -424,4 +429,43 @@ test("chunks that lie close together come in one read, distant ones in several, 
   assert.equal(data.length, 9);
   assert.equal((await readCounts(machine)).reads, 4);
   await chunks.close();
+});
+
+test("frames are gathered until they fill the buffer", async () => {
+  const machine = new Machine();
+  const chunks = await machine.open({ writeBufferBytes: 300 });
+  const first = append(chunks, "a".repeat(100));
+  await settle();
+  assert.equal(await machine.writtenBytes(), 0);
+  const second = append(chunks, "b".repeat(200));
+  await mustRead(chunks, [...first, ...second]);
+  await settle();
+  assert.equal(chunks.pendingBytes, 0, "both in one write");
+  assert.equal(await machine.writtenBytes(), 2 * (FRAME_HEADER_BYTES + 4) + 300);
+  await chunks.close();
+});
+
+test("a buffer that does not fill is written after the delay, and a file that waits is not deleted", async () => {
+  const machine = new Machine();
+  const chunks = await machine.open({
+    writeBufferBytes: 1 << 20,
+    writeDelayMs: 1000,
+    fileSizeBytes: 100,
+  });
+  const [place] = append(chunks, "a".repeat(100));
+  assert.notEqual(chunks.currentFile, place?.file);
+  await machine.clock.advance(999);
+  assert.equal(await machine.writtenBytes(), 0);
+  assert.equal(chunks.canDelete(1), false);
+  await machine.clock.advance(1);
+  assert.equal(chunks.pendingBytes, 0);
+  assert.equal(chunks.canDelete(1), true);
+  append(chunks, "b");
+  await chunks.close();
+  assert.equal(machine.clock.timersWaiting, 0);
+  assert.equal(
+    await machine.writtenBytes(),
+    101 + 2 * (FRAME_HEADER_BYTES + 4),
+    "closing writes what waits",
+  );
 });
