@@ -302,15 +302,33 @@ function selectK(context: EvalContext, expr: Aggregate, grid: Grid, emit: Emit):
 function bestOf(op: Aggregate["op"], group: readonly Series[], step: number, k: number): Series[] {
   const candidates = group.filter(({ present }) => present[step] === 1);
   if (op === "limitk") return candidates.slice(0, k);
-  const sign = op === "topk" ? -1 : 1;
-  candidates.sort((a, b) => {
-    const left = a.values[step]!;
-    const right = b.values[step]!;
-    if (Number.isNaN(left)) return Number.isNaN(right) ? 0 : 1;
-    if (Number.isNaN(right)) return -1;
-    return left === right ? 0 : sign * (left < right ? -1 : 1);
-  });
-  return candidates.slice(0, k);
+  if (k > INSERTION_MAX) {
+    const order = (a: Series, b: Series): number => {
+      if (isBetter(op, a.values[step]!, b.values[step]!)) return -1;
+      return isBetter(op, b.values[step]!, a.values[step]!) ? 1 : 0;
+    };
+    return candidates.sort(order).slice(0, k);
+  }
+  // Insertion into the k best: most candidates are turned away by one comparison. Equals stay in their order.
+  const best: Series[] = [];
+  for (const candidate of candidates) {
+    const value = candidate.values[step]!;
+    let at = best.length;
+    while (at > 0 && isBetter(op, value, best[at - 1]!.values[step]!)) at--;
+    if (at === k) continue;
+    if (best.length === k) best.pop();
+    best.splice(at, 0, candidate);
+  }
+  return best;
+}
+
+/** Above this many, sorting all is cheaper than inserting one by one. */
+const INSERTION_MAX = 32;
+
+function isBetter(op: Aggregate["op"], value: number, other: number): boolean {
+  if (Number.isNaN(value)) return false;
+  if (Number.isNaN(other)) return true;
+  return op === "topk" ? value > other : value < other;
 }
 
 function quantile(context: EvalContext, expr: Aggregate, grid: Grid, emit: Emit): void {

@@ -11,7 +11,7 @@ import { compareLabels, dropMetadata } from "./label-ops.ts";
 import type { Grid, QueryPlan } from "./plan.ts";
 import { windowEnds } from "./plan.ts";
 import { overColumns } from "./range-functions.ts";
-import { copySeries, DuplicateGuard, type Series } from "./series.ts";
+import { countPresent, DuplicateGuard, type Series } from "./series.ts";
 
 export type { EvaluateLimits } from "./eval-context.ts";
 export { type ParseOptions, parseExpr } from "./parser.ts";
@@ -22,14 +22,21 @@ export type ResultData =
   | { readonly kind: "string"; readonly timeMs: number; readonly value: string }
   /** Instant vector; in the order of the answer. */
   | { readonly kind: "vector"; readonly timeMs: number; readonly samples: readonly VectorSample[] }
-  /** Range query: rows on the grid, sorted by labels. */
-  | { readonly kind: "grid"; readonly grid: Grid; readonly series: readonly Series[] }
+  /** Range query, sorted by labels. */
+  | { readonly kind: "grid"; readonly grid: Grid; readonly series: readonly GridSeries[] }
   /** Range vector in an instant query: samples as they are stored. */
   | { readonly kind: "matrix"; readonly series: readonly MatrixSeries[] };
 
 export interface VectorSample {
   readonly labels: Labels;
   readonly value: number;
+}
+
+/** Points of a range query: values[i] stands at step steps[i] of the grid. */
+export interface GridSeries {
+  readonly labels: Labels;
+  readonly steps: Uint32Array;
+  readonly values: Float64Array;
 }
 
 export interface MatrixSeries {
@@ -75,8 +82,7 @@ function evaluateData(evaluator: Evaluator): ResultData {
     case "scalar": {
       const values = evaluator.scalar(expr, grid);
       if (plan.isInstant) return { kind: "scalar", timeMs, value: values[0]! };
-      const present = new Uint8Array(grid.count).fill(1);
-      return { kind: "grid", grid, series: [{ labels: [], dropName: false, values, present }] };
+      return { kind: "grid", grid, series: [{ labels: [], steps: allSteps(grid.count), values }] };
     }
     case "string": {
       const inner = unwrapParens(expr);
@@ -94,25 +100,46 @@ function evaluateData(evaluator: Evaluator): ResultData {
   }
 }
 
-/** All series of the result, names dropped where they were marked, in the order of the answer. */
-function finished(evaluator: Evaluator, expr: Expr, grid: Grid): Series[] {
-  const all: Series[] = [];
+/**
+ * All series of the result, names dropped where they were marked, in the order of the answer. Only points are kept:
+ * series that come and go may be many, each with few points.
+ */
+function finished(evaluator: Evaluator, expr: Expr, grid: Grid): GridSeries[] {
+  const all: GridSeries[] = [];
+  const everyStep = allSteps(grid.count);
   const { delayedNameRemoval } = evaluator.plan.options;
   const guard = delayedNameRemoval ? new DuplicateGuard() : undefined;
   evaluator.vector(expr, grid, (series) => {
-    const { present } = series;
-    if (!present.includes(1)) return;
-    evaluator.budget.hold(grid.count);
-    const copy = copySeries(series);
+    const points = countPresent(series.present);
+    if (points === 0) return;
+    evaluator.budget.hold(points);
     const labels =
       delayedNameRemoval && series.dropName ? dropMetadata(series.labels) : series.labels;
     guard?.check(labels);
-    all.push({ ...copy, labels });
+    if (points === grid.count)
+      all.push({ labels, steps: everyStep, values: series.values.slice() });
+    else all.push({ labels, ...packed(series, points) });
   });
   if (!evaluator.plan.isInstant || !isOrdered(expr)) {
     all.sort((a, b) => compareLabels(a.labels, b.labels));
   }
   return all;
+}
+
+function allSteps(count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, step) => step);
+}
+
+function packed(series: Series, points: number): { steps: Uint32Array; values: Float64Array } {
+  const steps = new Uint32Array(points);
+  const values = new Float64Array(points);
+  let next = 0;
+  for (let s = 0; s < series.present.length; s++) {
+    if (series.present[s] === 0) continue;
+    steps[next] = s;
+    values[next++] = series.values[s]!;
+  }
+  return { steps, values };
 }
 
 /** Expressions whose order of series in an instant query means something. */

@@ -2,7 +2,7 @@ import { OpError } from "../base/errors.ts";
 import { METRIC_NAME } from "../model/labels.ts";
 import type { Matcher } from "../model/matchers.ts";
 import type { Aggregate, AtModifier, Call, Expr, Subquery, VectorSelector } from "./ast.ts";
-import { unwrapParens } from "./ast.ts";
+import { isComparison, unwrapParens } from "./ast.ts";
 import { TIME_DEPENDENT_FUNCTIONS, valueType } from "./functions.ts";
 
 export interface QueryOptions {
@@ -89,7 +89,7 @@ export function planQuery(expr: Expr, options: QueryOptions): QueryPlan {
         count: Math.max(0, Math.floor((options.endMs - options.startMs) / options.stepMs) + 1),
       };
   const planner = new Planner(options);
-  planner.visit(expr, grid, undefined);
+  planner.visit(expr, grid, ALL_LABELS);
   return {
     expr,
     options,
@@ -168,6 +168,20 @@ export function hasFixedName(selector: VectorSelector): boolean {
   );
 }
 
+/** What a parent needs of the series below it. */
+interface LabelNeeds {
+  /** undefined: all labels. */
+  readonly labels: readonly string[] | undefined;
+  /** Some operator on the way drops the metric name, by which series may become equal. */
+  readonly namesDropped: boolean;
+}
+
+const ALL_LABELS: LabelNeeds = { labels: undefined, namesDropped: false };
+
+const NAME_KEEPING_FUNCTIONS = new Set(
+  "sort sort_desc last_over_time first_over_time absent absent_over_time scalar".split(" "),
+);
+
 class Planner {
   readonly selectors: SelectorPlan[] = [];
   readonly indexes = new Map<VectorSelector, number>();
@@ -178,28 +192,34 @@ class Planner {
     this.#options = options;
   }
 
-  /** `wanted`: the labels that the parent needs of the result; undefined: all. */
-  visit(expr: Expr, grid: Grid, wanted: readonly string[] | undefined): void {
+  visit(expr: Expr, grid: Grid, needs: LabelNeeds): void {
     switch (expr.kind) {
       case "number":
       case "string":
         return;
       case "vector-selector":
-        this.#select(expr, grid, this.#options.lookbackMs, wanted);
+        this.#select(expr, grid, this.#options.lookbackMs, needs);
         return;
       case "matrix-selector":
-        this.#select(expr.selector, grid, expr.rangeMs, wanted);
+        this.#select(expr.selector, grid, expr.rangeMs, needs);
         return;
       case "subquery":
-        this.visit(expr.expr, subqueryGrid(expr, grid, this.#options), wanted);
+        this.visit(expr.expr, subqueryGrid(expr, grid, this.#options), needs);
         return;
       case "paren":
+        this.visit(expr.expr, grid, needs);
+        return;
       case "unary":
-        this.visit(expr.expr, grid, wanted);
+        this.visit(expr.expr, grid, expr.op === "-" ? { ...needs, namesDropped: true } : needs);
         return;
       case "binary": {
         const bothVectors = valueType(expr.left) === "vector" && valueType(expr.right) === "vector";
-        const passed = bothVectors ? undefined : wanted;
+        const keepsNames = isComparison(expr.op) && !expr.returnBool;
+        const passed = bothVectors
+          ? ALL_LABELS
+          : keepsNames
+            ? needs
+            : { ...needs, namesDropped: true };
         this.visit(expr.left, grid, passed);
         this.visit(expr.right, grid, passed);
         return;
@@ -208,39 +228,40 @@ class Planner {
         this.#aggregate(expr, grid);
         return;
       case "call":
-        this.#call(expr, grid, wanted);
+        this.#call(expr, grid, needs);
         return;
     }
   }
 
   #aggregate(expr: Aggregate, grid: Grid): void {
-    if (expr.param !== undefined) this.visit(expr.param, grid, undefined);
+    if (expr.param !== undefined) this.visit(expr.param, grid, ALL_LABELS);
     const blind =
       LABEL_BLIND_AGGREGATIONS.has(expr.op) &&
       !expr.without &&
       !expr.grouping.includes(METRIC_NAME);
-    this.visit(expr.expr, grid, blind ? expr.grouping : undefined);
+    this.visit(
+      expr.expr,
+      grid,
+      blind ? { labels: expr.grouping, namesDropped: false } : ALL_LABELS,
+    );
   }
 
-  #call(expr: Call, grid: Grid, wanted: readonly string[] | undefined): void {
+  #call(expr: Call, grid: Grid, needs: LabelNeeds): void {
     for (const arg of expr.args) {
       if (valueType(arg) === "string") continue;
-      let passed = wanted;
-      if (ABSENCE_FUNCTIONS.has(expr.name)) passed = [];
-      else if (LABEL_READING_FUNCTIONS.has(expr.name)) passed = undefined;
+      let passed = needs;
+      if (ABSENCE_FUNCTIONS.has(expr.name)) passed = { labels: [], namesDropped: false };
+      else if (LABEL_READING_FUNCTIONS.has(expr.name)) passed = ALL_LABELS;
+      else if (!NAME_KEEPING_FUNCTIONS.has(expr.name)) passed = { ...needs, namesDropped: true };
       this.visit(arg, grid, passed);
     }
   }
 
-  #select(
-    selector: VectorSelector,
-    grid: Grid,
-    rangeMs: number,
-    wanted: readonly string[] | undefined,
-  ): void {
+  #select(selector: VectorSelector, grid: Grid, rangeMs: number, needs: LabelNeeds): void {
     const ends = windowEnds(selector, grid, this.#options);
     // Without a fixed metric name, dropping the name may make two series equal, which is an error that must be seen.
-    const labels = wanted !== undefined && hasFixedName(selector) ? { labelsWanted: wanted } : {};
+    const canDrop = needs.labels !== undefined && (!needs.namesDropped || hasFixedName(selector));
+    const labels = canDrop ? { labelsWanted: needs.labels } : {};
     const plan: SelectorPlan = {
       matchers: selector.matchers,
       // Windows are open on the left.

@@ -1,8 +1,7 @@
 import type { Labels } from "../model/labels.ts";
-import type { MatrixSeries, ResultData, VectorSample } from "./engine.ts";
+import type { GridSeries, MatrixSeries, ResultData, VectorSample } from "./engine.ts";
 import { formatFloat } from "./go-text.ts";
 import type { Grid } from "./plan.ts";
-import type { Series } from "./series.ts";
 
 /**
  * The `data` object of Prometheus' query API, as UTF-8 bytes. A range query over a thousand series answers with a
@@ -72,7 +71,7 @@ function writeVector(out: ByteBuilder, timeMs: number, samples: readonly VectorS
   out.text("]}");
 }
 
-function writeGrid(out: ByteBuilder, grid: Grid, series: readonly Series[]): void {
+function writeGrid(out: ByteBuilder, grid: Grid, series: readonly GridSeries[]): void {
   const heads = new ByteBuilder();
   const headEnds = new Uint32Array(grid.count + 1);
   for (let s = 0; s < grid.count; s++) {
@@ -81,17 +80,15 @@ function writeGrid(out: ByteBuilder, grid: Grid, series: readonly Series[]): voi
   }
   const headBytes = heads.bytes();
   out.text('{"resultType":"matrix","result":[');
-  series.forEach(({ labels, values, present }, i) => {
+  series.forEach(({ labels, steps, values }, i) => {
     if (i > 0) out.text(",");
     out.text(metricJson(labels));
     out.text('"values":[');
-    let first = true;
-    for (let s = 0; s < grid.count; s++) {
-      if (present[s] === 0) continue;
-      if (first) first = false;
-      else out.comma();
-      out.copy(headBytes, headEnds[s]!, headEnds[s + 1]!);
-      out.sample(values[s]!);
+    for (let point = 0; point < steps.length; point++) {
+      if (point > 0) out.comma();
+      const step = steps[point]!;
+      out.copy(headBytes, headEnds[step]!, headEnds[step + 1]!);
+      out.sample(values[point]!);
     }
     out.text("]}");
   });

@@ -2,6 +2,8 @@ import type { Label, Labels } from "../model/labels.ts";
 import type { EncodedSeriesSet } from "../storage/encoded-series.ts";
 import { compareLabels } from "./label-ops.ts";
 
+const NO_LABELS: Labels = [];
+
 /** Reads the labels of an EncodedSeriesSet; each symbol becomes a string at most once. */
 export class SetReader {
   readonly set: EncodedSeriesSet;
@@ -19,6 +21,7 @@ export class SetReader {
   }
 
   labels(series: number): Labels {
+    if (this.#wanted?.size === 0) return NO_LABELS;
     const { labelOffsets, labels } = this.set;
     const out: Label[] = [];
     for (let i = labelOffsets[series]!; i < labelOffsets[series + 1]!; i++) {

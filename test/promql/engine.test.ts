@@ -127,8 +127,11 @@ test("a range query gives at each step what an instant query gives there", () =>
       );
       const got: Map<string, number> = new Map(
         range.series
-          .filter(({ present }) => present[step] === 1)
-          .map(({ labels, values }) => [JSON.stringify(labels), values[step]!] as const),
+          .filter(({ steps }) => steps.includes(step))
+          .map(
+            ({ labels, steps, values }) =>
+              [JSON.stringify(labels), values[steps.indexOf(step)]!] as const,
+          ),
       );
       assert.deepEqual(new Set(got.keys()), new Set(wanted.keys()), `${query} step ${step}`);
       for (const [labels, value] of wanted) {
@@ -164,6 +167,21 @@ test("the order of series in a set does not change the answer", () => {
     }),
     { numRuns: 20 },
   );
+});
+
+test("topk and bottomk give the same for few and for many", () => {
+  const many = counters(60);
+  const values = (query: string) => {
+    const { data } = ask(query, many, INSTANT);
+    assert.ok(data.kind === "vector");
+    return data.samples.map(({ value }) => value);
+  };
+  const all = values("sort_desc(m_total)");
+  assert.equal(all.length, 60);
+  for (const k of [1, 5, 32, 33, 59, 60, 99]) {
+    assert.deepEqual(values(`topk(${k}, m_total)`), all.slice(0, k));
+    assert.deepEqual(values(`bottomk(${k}, m_total)`), all.toReversed().slice(0, k));
+  }
 });
 
 test("series that the query cannot see are not in the answer", () => {

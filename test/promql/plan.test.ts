@@ -82,6 +82,10 @@ test("labels are left out where nothing can tell", () => {
   assert.deepEqual(wanted('sum by (a) (label_replace(m, "a", "$1", "b", "(.*)"))'), all);
   assert.deepEqual(wanted('count_values by (a) ("v", m)'), all);
   assert.deepEqual(wanted("sum by (a) (m * on (b) n)"), [undefined, undefined]);
+  // No name is dropped on the way: series stay different by their names.
+  assert.deepEqual(wanted('count({cluster=~".+"})'), [[]]);
+  assert.deepEqual(wanted('sum by (a) ({job="x"} > 5)'), [["a"]]);
+  assert.deepEqual(wanted('sum by (a) (last_over_time({job="x"}[5m]))'), [["a"]]);
   // Without a fixed name two series may become equal, which is an error that must be seen.
   assert.deepEqual(wanted('sum by (a) (rate({__name__=~"m|n"}[5m]))'), all);
   assert.deepEqual(wanted('sum by (a) (rate({job="x"}[5m]))'), all);

@@ -76,9 +76,8 @@ test("a grid of any values reads back", () => {
       (rows, startMs, stepMs) => {
         const series = rows.map((points, i) => ({
           labels: [{ name: "i", value: String(i) }],
-          dropName: false,
-          values: Float64Array.from(points, ([point]) => point),
-          present: Uint8Array.from(points, ([, here]) => (here ? 1 : 0)),
+          steps: Uint32Array.from(points.flatMap(([, here], step) => (here ? [step] : []))),
+          values: Float64Array.from(points.flatMap(([point, here]) => (here ? [point] : []))),
         }));
         const data = JSON.parse(
           text({ kind: "grid", grid: { startMs, stepMs, count: 3 }, series }),

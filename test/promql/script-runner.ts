@@ -152,8 +152,10 @@ function rangeProblem(
   const result = ask({ expr: command.expr, ...times }, storage, kernel, settings);
   if (result instanceof Error) return `as a range query: ${result.message}`;
   if (result.data.kind !== "grid") return `as a range query: a ${result.data.kind}`;
-  const middle = result.data.series.filter(({ present }) => present[1] === 1);
-  const samples = middle.map(({ labels, values }) => ({ labels, value: values[1]! }));
+  const samples = result.data.series.flatMap(({ labels, steps, values }) => {
+    const value = values[steps.indexOf(1)];
+    return value === undefined ? [] : [{ labels, value }];
+  });
   const data: ResultData =
     instant.kind === "scalar"
       ? { kind: "scalar", timeMs: startMs, value: samples[0]?.value ?? Number.NaN }
@@ -208,9 +210,9 @@ function resultProblem(command: EvalCommand, data: ResultData): string | undefin
       return seriesProblem(command, got);
     }
     case "grid": {
-      const got = data.series.map(({ labels, values, present }) => ({
+      const got = data.series.map(({ labels, steps, values }) => ({
         key: labelText(Object.fromEntries(labels.map((label) => [label.name, label.value]))),
-        points: new Map([...values].entries().filter(([step]) => present[step] === 1)),
+        points: new Map([...values].map((value, i) => [steps[i]!, value])),
       }));
       return seriesProblem(command, got);
     }
