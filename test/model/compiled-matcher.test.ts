@@ -61,12 +61,14 @@ describe("compileMatcher", () => {
     fc.assert(
       fc.property(cases, ([source, values]) => {
         const re2 = RE2JS.compile(`^(?:${source})$`, RE2JS.DOTALL);
-        const native = new RegExp(`^(?:${source})$`, "su");
+        // JavaScript backtracks: it is asked only where that cannot take long.
+        const isQuick = !source.includes(")*") && source.split(/[*+]/).length <= 5;
+        const native = isQuick ? new RegExp(`^(?:${source})$`, "su") : undefined;
         const matcher = compile("=~", source);
         const negated = compile("!~", source);
         for (const value of values) {
-          const expected = native.test(value);
-          assert.equal(re2.matcher(value).find(), expected, "the two engines agree");
+          const expected = re2.matcher(value).find();
+          assert.equal(native?.test(value) ?? expected, expected, "the two engines agree");
           assert.equal(matcher.matches(value), expected);
           assert.equal(negated.matches(value), !expected);
         }
