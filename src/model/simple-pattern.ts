@@ -35,8 +35,8 @@ export function literalPrefix(pattern: string): string {
   for (let at = 0; at < pattern.length; ) {
     const next = readCharacter(pattern, at);
     if (!next) {
-      // "ab*": the b need not be there.
-      if (QUANTIFIERS.has(pattern[at] as string) && pattern[at] !== "+") characters.pop();
+      // "ab*": the b need not be there. Neither in "ab(?i)*": flags stand between nothing.
+      if (at < pattern.length && !".[^$".includes(pattern[at] as string)) characters.pop();
       break;
     }
     characters.push(next.text);

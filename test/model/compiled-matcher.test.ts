@@ -135,6 +135,7 @@ describe("compileMatcher", () => {
     assert.deepEqual(facts("=~", ".*-api"), {});
     assert.deepEqual(facts("=~", "api-[0-9]+"), { prefix: "api-" });
     assert.deepEqual(facts("=~", "api-?"), { prefix: "api" });
+    assert.deepEqual(facts("=~", "api(?i)?"), { prefix: "ap" });
     assert.deepEqual(facts("=~", "api[0-9]|web"), {});
     assert.deepEqual(facts("=~", "(?i)api"), {});
     assert.equal(compile("=~", "(?i)api").matches("API"), true);
