@@ -13,10 +13,6 @@ import { windowEnds } from "./plan.ts";
 import { overColumns } from "./range-functions.ts";
 import { countPresent, DuplicateGuard, type Series } from "./series.ts";
 
-export type { EvaluateLimits } from "./eval-context.ts";
-export { type ParseOptions, parseExpr } from "./parser.ts";
-export { planQuery, type QueryOptions, type QueryPlan, type SelectorPlan } from "./plan.ts";
-
 export type ResultData =
   | { readonly kind: "scalar"; readonly timeMs: number; readonly value: number }
   | { readonly kind: "string"; readonly timeMs: number; readonly value: string }

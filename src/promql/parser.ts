@@ -17,10 +17,20 @@ import type {
 } from "./ast.ts";
 import { isSetOp } from "./ast.ts";
 import { functionSignature } from "./functions.ts";
-import { formatFloat, parseFloatGo, quoteGo, unquote } from "./go-text.ts";
+import { formatFloat, quoteGo, unquote } from "./go-text.ts";
+import { combineDurations, readNumber } from "./number-literal.ts";
 import { type ChainItem, orderOperators } from "./operator-order.ts";
 import { regexProblem } from "./regex.ts";
 import { lexicalError, parseError, syntaxError } from "./syntax-error.ts";
+import {
+  child,
+  children,
+  errorPlace,
+  expressions,
+  leftDepth,
+  skipComments,
+  withoutBareDots,
+} from "./syntax-nodes.ts";
 import { checkTypes } from "./type-check.ts";
 
 export interface ParseOptions {
@@ -131,28 +141,9 @@ class TreeBuilder {
 
   /** A number or duration literal; durations are seconds. */
   #number(node: SyntaxNode): number {
-    const text = this.#text(node).replaceAll(/\s/g, "");
-    const sign = text.startsWith("-") ? -1 : 1;
-    const digits = text.replace(/^[+-]/, "").toLowerCase().replaceAll("_", "");
-    if (/^\d+[smhdwy]|^\d+ms/.test(digits)) {
-      const seconds = durationSeconds(digits);
-      if (seconds === undefined)
-        throw this.#error(node.from, `not a valid duration string: ${quoteGo(text)}`);
-      if (seconds === 0 && node.name !== "NumberDurationLiteral") {
-        throw this.#error(node.from, "duration must be greater than 0");
-      }
-      return sign * seconds;
-    }
-    if (/^0x[0-9a-f]+$/.test(digits)) return sign * Number(digits);
-    if (/^0[0-7]+$/.test(digits)) return sign * Number.parseInt(digits, 8);
-    const value = parseFloatGo(digits);
-    if (value === undefined) {
-      throw this.#error(
-        node.from,
-        `error parsing number: strconv.ParseFloat: parsing ${quoteGo(text)}: value out of range`,
-      );
-    }
-    return sign * value;
+    const result = readNumber(this.#text(node));
+    if (typeof result === "string") throw this.#error(node.from, result);
+    return result;
   }
 
   #vectorSelector(node: SyntaxNode): Mutable<VectorSelector> {
@@ -371,28 +362,11 @@ class TreeBuilder {
       if (!this.#options.durationExpressions) {
         throw this.#error(first.from, "experimental duration expression is not enabled");
       }
-      return this.#durationArithmetic(second, this.#duration(first), this.#duration(third));
+      const result = combineDurations(second.name, this.#duration(first), this.#duration(third));
+      if (typeof result === "string") throw this.#error(second.from, result);
+      return result;
     }
     throw notImplemented(`${this.#text(first)}() in durations`);
-  }
-
-  #durationArithmetic(op: SyntaxNode, left: number, right: number): number {
-    switch (op.name) {
-      case "Add":
-        return left + right;
-      case "Sub":
-        return left - right;
-      case "Mul":
-        return left * right;
-      case "Div":
-        if (right === 0) throw this.#error(op.from, "division by zero");
-        return left / right;
-      case "Mod":
-        if (right === 0) throw this.#error(op.from, "modulo by zero");
-        return left % right;
-      default:
-        return left ** right;
-    }
   }
 
   #binaryOperator(node: SyntaxNode, left: SyntaxNode): ChainItem {
@@ -511,116 +485,9 @@ class TreeBuilder {
   }
 }
 
-const EXPRESSION_NODES = new Set(
-  (
-    "AggregateExpr BinaryExpr FunctionCall MatrixSelector NumberDurationLiteral OffsetExpr AnchoredExpr SmoothedExpr " +
-    "ParenExpr StringLiteral SubqueryExpr UnaryExpr VectorSelector StepInvariantExpr"
-  ).split(" "),
-);
-
-/** `2.` is a number in PromQL but not in the grammar: the dot becomes a space, so that all offsets stay. */
-function withoutBareDots(input: string): string {
-  if (!input.includes(".")) return input;
-  const token =
-    /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|#[^\n]*|[a-zA-Z_:][\w:]*|\d[\d_]*\.(?![\d.])/g;
-  return input.replaceAll(token, (text) =>
-    /^\d.*\.$/.test(text) ? `${text.slice(0, -1)} ` : text,
-  );
-}
-
-function children(node: SyntaxNode): SyntaxNode[] {
-  const found: SyntaxNode[] = [];
-  for (let at = node.firstChild; at !== null; at = at.nextSibling) {
-    if (at.name !== "LineComment") found.push(at);
-  }
-  return found;
-}
-
-function child(node: SyntaxNode, name: string): SyntaxNode | undefined {
-  for (let at = node.firstChild; at !== null; at = at.nextSibling) if (at.name === name) return at;
-  return undefined;
-}
-
-function expressions(node: SyntaxNode): SyntaxNode[] {
-  return children(node).filter(({ name }) => EXPRESSION_NODES.has(name));
-}
-
-function skipComments(node: SyntaxNode): SyntaxNode | undefined {
-  let at: SyntaxNode | null = node;
-  while (at !== null && at.name === "LineComment") at = at.nextSibling;
-  return at ?? undefined;
-}
-
-/** How many operators are nested at the left edge. */
-function leftDepth(node: SyntaxNode | null): number {
-  let depth = 0;
-  for (let at = node; at !== null && at.name === "BinaryExpr"; at = at.firstChild) depth++;
-  return depth;
-}
-
 function withEnd(expr: Expr, to: number): Expr {
   (expr as Mutable<Expr>).to = to;
   return expr;
-}
-
-/** What Prometheus' grammar would say about the place where an error stands. */
-function errorPlace(error: SyntaxNode): { context: string; expected: string } {
-  const parent = error.parent;
-  switch (parent?.name) {
-    case "GroupingLabels": {
-      const before = error.prevSibling;
-      return {
-        context: "grouping opts",
-        expected: before === null ? "label" : '"," or ")"',
-      };
-    }
-    case "AggregateModifier":
-      return child(parent, "By") === undefined && child(parent, "Without") === undefined
-        ? { context: "", expected: "" }
-        : { context: "grouping opts", expected: '"("' };
-    case "LabelMatchers":
-      return error.prevSibling === null
-        ? { context: "label matching", expected: 'identifier or "}"' }
-        : { context: "label matching", expected: '"," or "}"' };
-    case "UnquotedLabelMatcher":
-    case "QuotedLabelMatcher":
-      return child(parent, "MatchOp") === undefined
-        ? { context: "label matching", expected: "label matching operator" }
-        : { context: "label matching", expected: "string" };
-    case "OffsetExpr":
-    case "OffsetDurationExpr":
-      return { context: "offset", expected: "number or duration" };
-    case "StepInvariantExpr":
-      return { context: "@", expected: "timestamp" };
-    case "MatrixSelector":
-      return { context: "subquery or range", expected: '":" or "]"' };
-    case "SubqueryExpr":
-      return { context: "subquery selector", expected: 'number or duration or "]"' };
-    case "AggregateExpr":
-      return { context: "aggregation", expected: "" };
-    default:
-      return { context: "", expected: "" };
-  }
-}
-
-const DURATION_UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-  y: 31_536_000_000,
-};
-
-/** "1h30m" in seconds: units from the greatest to the smallest, each once. */
-function durationSeconds(text: string): number | undefined {
-  if (!/^(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$/.test(text)) return undefined;
-  let totalMs = 0;
-  for (const [, digits = "", unit = ""] of text.matchAll(/(\d+)(ms|[smhdwy])/g)) {
-    totalMs += Number(digits) * (DURATION_UNITS[unit] ?? 0);
-  }
-  return totalMs / 1000;
 }
 
 function notImplemented(what: string): OpError<"not_implemented"> {

@@ -18,9 +18,6 @@ export interface QueryOptions {
   readonly delayedNameRemoval: boolean;
 }
 
-export const DEFAULT_LOOKBACK_MS = 300_000;
-export const DEFAULT_SUBQUERY_STEP_MS = 60_000;
-
 /** What a storage has to select before the query can be evaluated; one set per entry, in this order. */
 export interface SelectorPlan {
   readonly matchers: readonly Matcher[];
