@@ -17,10 +17,13 @@ export class App implements Overview {
   readonly parts: Partial<Parts>;
   readonly #machine: Machine;
   readonly #built: readonly BuiltModule[];
+  readonly #warnings: readonly string[];
   #stopping = false;
 
-  constructor(config: Config, machine: Machine) {
+  /** `warnings`: of the configuration, for the first page and /ready; the log has them already. */
+  constructor(config: Config, machine: Machine, warnings: readonly string[] = []) {
     checkTargets(config.target);
+    this.#warnings = warnings;
     this.#machine = machine;
     this.registry = newRegistry(BUILD, config.target.join(","));
     const { built, parts } = buildModules(inOrderOfNeed(modules, ALL), {
@@ -75,6 +78,7 @@ export class App implements Overview {
     const { objectStorage, ingester } = this.parts;
     const blocked = ingester?.status.blocked;
     return [
+      ...this.#warnings,
       ...(objectStorage?.notice === undefined ? [] : [objectStorage.notice]),
       ...(blocked === undefined ? [] : [`pushes are refused: ${blocked}`]),
     ];

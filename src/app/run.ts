@@ -37,14 +37,18 @@ export async function runApp(config: Config, warnings: readonly string[]): Promi
 
   let app: App;
   try {
-    app = new App(config, {
-      clock,
-      logger,
-      random: new SystemRandom(),
-      fileSystem: new NodeFileSystem(),
-      lockDirectory: lockDataDirectory,
-      probe: probeHttp,
-    });
+    app = new App(
+      config,
+      {
+        clock,
+        logger,
+        random: new SystemRandom(),
+        fileSystem: new NodeFileSystem(),
+        lockDirectory: lockDataDirectory,
+        probe: probeHttp,
+      },
+      warnings,
+    );
   } catch (error) {
     logger.error(failureFields(error), "cannot start");
     return host.exit(1);

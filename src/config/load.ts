@@ -110,13 +110,12 @@ function faultsOf(config: Config, winners: ReadonlyMap<Option, Setting>): string
   });
 }
 
-/** One sentence for each feature that settings wait for. */
+/** One sentence for each feature that settings wait for: also if they are set to the default, which does not happen either. */
 function waitingWarnings(winners: ReadonlyMap<Option, Setting>): string[] {
   const waiting = new Map<Feature, Setting[]>();
   for (const { option } of placedOptions) {
     const setting = winners.get(option);
     if (option.waitsFor === undefined || setting === undefined) continue;
-    if (JSON.stringify(setting.value) === JSON.stringify(option.default)) continue;
     waiting.set(option.waitsFor, [...(waiting.get(option.waitsFor) ?? []), setting]);
   }
   return [...waiting].map(([feature, settings]) => {

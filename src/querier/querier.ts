@@ -29,6 +29,7 @@ import { QueryDeadline } from "./query-deadline.ts";
 import type { QueryGate } from "./query-gate.ts";
 import { newQueryStats, type QueryStats } from "./query-stats.ts";
 import {
+  alignWindow,
   checkExpressionSize,
   checkQueryLength,
   clampWindow,
@@ -90,11 +91,12 @@ export class Querier {
   /** `stats` is filled in while the query runs. Rejects with an OpError for whatever the client or the operator can do something about. */
   async query(
     tenant: string,
-    request: QueryRequest,
+    asked: QueryRequest,
     client: AbortSignal,
     stats: QueryStats = newQueryStats(),
   ): Promise<QueryAnswer> {
     const limits = this.#deps.limits.forTenant(tenant);
+    const request = alignWindow(asked, limits);
     checkExpressionSize(Buffer.byteLength(request.query), limits);
     const earliest = earliestMs(limits, this.#deps.clock.nowMs());
     const options = {

@@ -11,6 +11,14 @@ export interface QueryWindow {
   readonly stepMs: number;
 }
 
+/** With align_queries_with_step: start and end of a range query moved back to multiples of its step, as in Mimir. */
+export function alignWindow<Window extends QueryWindow>(window: Window, limits: Limits): Window {
+  const { startMs, endMs, stepMs } = window;
+  if (!limits.alignQueriesWithStep || stepMs === 0) return window;
+  const floor = (timeMs: number): number => Math.floor(timeMs / stepMs) * stepMs;
+  return { ...window, startMs: floor(startMs), endMs: floor(endMs) };
+}
+
 /** Samples before this are out of reach. */
 export function earliestMs(limits: Limits, nowMs: number): number {
   return limits.maxQueryLookbackMs > 0 ? nowMs - limits.maxQueryLookbackMs : TIME_MIN_MS;

@@ -96,8 +96,9 @@ function registerStatus(app: FastifyInstance, frame: PageFrame, sources: PagesSo
   });
   app.get("/services", (request, reply) => {
     const services = sources.services();
-    if (wantsJson(request)) return reply.send({ services });
-    return sendPage(reply, frame, { title: "Services", body: servicesPage(services) });
+    const notices = sources.notices();
+    if (wantsJson(request)) return reply.send({ services, notices });
+    return sendPage(reply, frame, { title: "Services", body: servicesPage(services, notices) });
   });
   app.get("/ingester/tenants", (request, reply) => {
     const tenants = sources.tenants();

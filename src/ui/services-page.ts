@@ -9,7 +9,7 @@ const TONE: Readonly<Partial<Record<ServiceView["state"], string>>> = {
 };
 
 /** In the order in which they start. */
-export function servicesPage(services: readonly ServiceView[]): Html {
+export function servicesPage(services: readonly ServiceView[], notices: readonly string[]): Html {
   return html`<h1>Services</h1>
 <section class="scroll"><table>
 <tr><th>Service</th><th>State</th><th></th></tr>
@@ -17,5 +17,6 @@ ${services.map(
   ({ name, state, failure }) =>
     html`<tr><td>${name}</td><td class="${TONE[state] ?? "soft"}">${state}</td><td class="bad">${failure}</td></tr>`,
 )}
-</table></section>`;
+</table></section>
+${notices.map((notice) => html`<section class="notice">${notice}</section>`)}`;
 }

@@ -25,6 +25,7 @@ export function newApp(
     readonly disk?: FileSystem;
     readonly config?: Partial<Config>;
     readonly machine?: Partial<Machine>;
+    readonly warnings?: readonly string[];
   } = {},
 ): AppFixture {
   const clock = new TestClock();
@@ -35,15 +36,19 @@ export function newApp(
     server: { ...defaults.server, httpListenAddress: "127.0.0.1", httpListenPort: 0 },
     ...options.config,
   };
-  const app = new App(config, {
-    clock,
-    logger,
-    random: new SeededRandom(1),
-    fileSystem: options.disk ?? new MemoryFileSystem(),
-    lockDirectory: async () => ({ release: async () => undefined }),
-    probe: async () => ({ kind: "unreachable", reason: "no network in tests" }),
-    ...options.machine,
-  });
+  const app = new App(
+    config,
+    {
+      clock,
+      logger,
+      random: new SeededRandom(1),
+      fileSystem: options.disk ?? new MemoryFileSystem(),
+      lockDirectory: async () => ({ release: async () => undefined }),
+      probe: async () => ({ kind: "unreachable", reason: "no network in tests" }),
+      ...options.machine,
+    },
+    options.warnings,
+  );
   const server = must(app.parts.http, "every target has HTTP");
   return { app, server, clock, logger };
 }

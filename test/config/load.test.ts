@@ -203,12 +203,12 @@ test("environment variables are expanded in values, and only when asked", async 
   assert.match(unset.warnings[0] ?? "", /NONE is not set/);
 });
 
-test("keys that wait for a feature are told, once for each feature, and only if they change anything", async () => {
+test("keys that wait for a feature are told, once for each feature, also when they say the default", async () => {
   const { warnings } = await good({
     file: "memberlist: {join_members: [a]}\ningester: {ring: {replication_factor: 5, kvstore: {store: memberlist}}}",
   });
   assert.deepEqual(warnings, [
-    'read and checked, but without effect until this version has the feature "cluster": ingester.ring.replication_factor (m.yaml:2:39), memberlist.join_members (m.yaml:1:28)',
+    'read and checked, but without effect until this version has the feature "cluster": ingester.ring.kvstore.store (m.yaml:2:59), ingester.ring.replication_factor (m.yaml:2:39), memberlist.join_members (m.yaml:1:28)',
   ]);
 });
 

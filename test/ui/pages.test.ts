@@ -119,6 +119,7 @@ test("status pages are JSON for programs", async () => {
   const services = await get(pages(), "/services", json);
   assert.deepEqual(JSON.parse(services.body), {
     services: [{ name: "ingester", state: "failed", failure: HOSTILE }],
+    notices: [],
   });
   const tenants = await get(pages(), "/ingester/tenants", json);
   assert.deepEqual(JSON.parse(tenants.body), { tenants: [TENANT] });
