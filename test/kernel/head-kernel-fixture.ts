@@ -277,7 +277,7 @@ export function labelKey(labels: readonly (readonly [string, string])[]): string
 }
 
 /** What a reader makes of the chunks: one value per time, the earlier chunk wins. */
-export function mergedSamples(all: ReadonlyMap<string, readonly Chunk[]>): Map<string, Sample[]> {
+function mergedSamples(all: ReadonlyMap<string, readonly Chunk[]>): Map<string, Sample[]> {
   const merged = new Map<string, Sample[]>();
   for (const [key, chunks] of all) {
     const byTime = new Map<bigint, bigint>();
@@ -291,6 +291,32 @@ export function mergedSamples(all: ReadonlyMap<string, readonly Chunk[]>): Map<s
     );
   }
   return new Map([...merged].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/**
+ * The same series with the same times from `fromTime` on. A late sample may have met a closed chunk that has its time with
+ * another value: both are kept, and which one a reader sees depends on where chunks begin, so either will do.
+ */
+export function assertSameSamples(
+  actual: LoggedHead,
+  expected: LoggedHead,
+  fromTime: bigint,
+): void {
+  const seen = mergedSamples(actual.readAll());
+  const stored = expected.readAll();
+  const wanted = mergedSamples(stored);
+  assert.deepEqual([...seen.keys()], [...wanted.keys()]);
+  for (const [key, samples] of wanted) {
+    const recent = (all: readonly Sample[] = []): Sample[] =>
+      all.filter(({ time }) => time >= fromTime);
+    const times = (all: readonly Sample[]): bigint[] => all.map(({ time }) => time);
+    const got = recent(seen.get(key));
+    assert.deepEqual(times(got), times(recent(samples)), key);
+    const values = new Set(
+      stored.get(key)?.flatMap((chunk) => chunk.samples.map(({ time, bits }) => `${time} ${bits}`)),
+    );
+    for (const { time, bits } of got) assert.ok(values.has(`${time} ${bits}`), `${key} at ${time}`);
+  }
 }
 
 /** Pairs of the index with their postings, by text. */

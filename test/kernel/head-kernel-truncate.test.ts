@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import {
+  assertSameSamples,
   batchOf,
   bitsOfNumber,
   CHUNK_RANGE_MS,
   indexOf,
   LoggedHead,
-  mergedSamples,
   NO_LIMITS,
 } from "./head-kernel-fixture.ts";
 import { rowsOf, START, windows, works } from "./head-kernel-operations.ts";
@@ -75,12 +75,7 @@ describe("truncating a head kernel", () => {
         const copy = new LoggedHead(77n).mustReplay(head.log);
         assert.equal(copy.kernel.takeSkippedRows(), 0);
         assert.equal(copy.kernel.seriesCount, head.kernel.seriesCount);
-        const recent = (of: LoggedHead) =>
-          [...mergedSamples(of.readAll())].map(([key, samples]) => [
-            key,
-            samples.filter((sample) => sample.time >= greatest),
-          ]);
-        assert.deepEqual(recent(copy), recent(head));
+        assertSameSamples(copy, head, greatest);
         // Before the index is cleaned, pairs name series that are gone, but each pair is there once.
         for (const [key, refs] of indexOf(head.kernel)) {
           const found = indexOf(copy.kernel).get(key) ?? [];

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { encodeXor } from "../testkit/xor.ts";
 import {
+  assertSameSamples,
   batchOf,
   bitsOfNumber,
   CHUNK_RANGE_MS,
@@ -11,9 +12,7 @@ import {
   indexOf,
   LoggedHead,
   type LogRecord,
-  mergedSamples,
   NO_LIMITS,
-  type Sample,
 } from "./head-kernel-fixture.ts";
 import { rowsOf, START, type Work, windows, works } from "./head-kernel-operations.ts";
 import { HeadTwin } from "./head-kernel-twin.ts";
@@ -242,7 +241,7 @@ describe("the head kernel's exported state", () => {
             "nothing is missing behind the checkpoint",
           );
           // The log says which series went, not which of the old samples of the others did.
-          assert.deepEqual(samplesFrom(copy, truncatedBefore), samplesFrom(head, truncatedBefore));
+          assertSameSamples(copy, head, truncatedBefore);
 
           assert.equal(copy.kernel.seriesCount, head.kernel.seriesCount);
           assert.equal(copy.kernel.maxTimeMs, head.kernel.maxTimeMs);
@@ -270,17 +269,6 @@ describe("the head kernel's exported state", () => {
     assertSame(copy, head);
   });
 });
-
-function samplesFrom(head: LoggedHead, time: bigint): Map<string, Sample[]> {
-  const all = mergedSamples(head.readAll());
-  for (const [key, samples] of all) {
-    all.set(
-      key,
-      samples.filter((sample) => sample.time >= time),
-    );
-  }
-  return all;
-}
 
 /** New frames go elsewhere; what the first head wrote can be read. */
 class SharedFrames extends FrameStore {
