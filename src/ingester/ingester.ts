@@ -144,7 +144,7 @@ export class Ingester implements IngesterClient {
     }
     for (const tenant of [...this.#tenants.all()]) {
       if (tenant.head.seriesCount === 0) await this.#tenants.remove(tenant.name);
-      else await tenant.head.deleteUnusedFiles();
+      else await tenant.head.finishReplay();
     }
   }
 

@@ -185,9 +185,9 @@ export class Head {
     return closed;
   }
 
-  /** Deletes the head-chunk files that no series refers to: after a replay those of an earlier life. */
-  deleteUnusedFiles(): Promise<void> {
-    return this.#cleanUp(false);
+  /** After a replay: cleans the index of what it removed, and deletes the files that no series refers to. */
+  finishReplay(): Promise<void> {
+    return this.#cleanUp(true);
   }
 
   async #cleanUp(seriesWereRemoved: boolean): Promise<void> {
