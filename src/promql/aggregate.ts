@@ -12,6 +12,7 @@ import { compareLabels, dropLabels, keepLabels, keyOf, keyWithout, setLabel } fr
 import type { Grid } from "./plan.ts";
 import { quantileOfSorted, sortValues } from "./quantile.ts";
 import { type Emit, type Series, SeriesMerger } from "./series.ts";
+import { labelsHash } from "./xxhash64.ts";
 
 /**
  * Aggregations. Those that need one number per group and step (sum, avg, ...) fold series as they stream by, so only
@@ -36,7 +37,8 @@ export function evaluateAggregate(
       countValues(context, expr, grid, emit);
       return;
     case "limit_ratio":
-      throw notImplemented("limit_ratio");
+      limitRatio(context, expr, grid, emit);
+      return;
     default:
       foldGroups(context, expr, grid, emit);
   }
@@ -295,6 +297,37 @@ function selectK(context: EvalContext, expr: Aggregate, grid: Grid, emit: Emit):
     }
     // In an instant query the order of choice is the order of the answer.
     for (const [series, present] of chosen) emit({ ...series, present });
+  });
+}
+
+/** limit_ratio: a share of the series, chosen by the hash of their labels; a negative ratio is the rest of them. */
+function limitRatio(context: EvalContext, expr: Aggregate, grid: Grid, emit: Emit): void {
+  const ratios = context.scalar(expr.param!, grid);
+  const greatest = ratios.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const least = ratios.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  for (const [ratio, bound] of [
+    [greatest, 1],
+    [least, -1],
+  ] as const) {
+    if (ratio * bound <= 1 || Number.isNaN(ratio)) continue;
+    context.annotations.warn(
+      `ratio value should be between -1 and 1, got ${formatShort(ratio)}, capping to ${bound}`,
+      expr.param!,
+    );
+  }
+  context.vector(expr.expr, grid, (series) => {
+    const place = Number(labelsHash(series.labels)) / Number(2n ** 64n - 1n);
+    const { present } = series;
+    for (let s = 0; s < present.length; s++) {
+      if (present[s] === 0) continue;
+      const ratio = ratios[s]!;
+      if (Number.isNaN(ratio)) throw executionError(`Ratio value ${formatShort(ratio)} is NaN`);
+      const capped = Math.max(-1, Math.min(1, ratio));
+      // Zero is neither a share nor a rest.
+      const chosen = capped >= 0 ? place < capped : place >= 1 + capped;
+      if (!chosen) present[s] = 0;
+    }
+    if (present.includes(1)) emit(series);
   });
 }
 

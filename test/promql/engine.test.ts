@@ -184,6 +184,30 @@ test("topk and bottomk give the same for few and for many", () => {
   }
 });
 
+test("limit_ratio takes a share of the series, and a negative ratio the others", () => {
+  const many = counters(200);
+  const chosen = (query: string) => {
+    const { data } = ask(query, many, INSTANT);
+    assert.ok(data.kind === "vector");
+    return data.samples.map(({ labels }) => JSON.stringify(labels));
+  };
+  const all = chosen("m_total");
+  const share = chosen("limit_ratio(0.3, m_total)");
+  const rest = chosen("limit_ratio(-0.7, m_total)");
+  assert.ok(share.length > 30 && share.length < 90, String(share.length));
+  assert.deepEqual(
+    [...share, ...rest].sort((a, b) => (a < b ? -1 : 1)),
+    all.toSorted((a, b) => (a < b ? -1 : 1)),
+  );
+  assert.deepEqual(chosen("limit_ratio(0, m_total)"), []);
+  assert.deepEqual(chosen("limit_ratio(1, m_total)"), all);
+  assert.deepEqual(chosen("limit_ratio(-1, m_total)"), all);
+  const over = ask("limit_ratio(1.5, m_total)", many, INSTANT);
+  assert.deepEqual(over.warnings, [
+    "PromQL warning: ratio value should be between -1 and 1, got 1.5, capping to 1 (1:13)",
+  ]);
+});
+
 test("series that the query cannot see are not in the answer", () => {
   const early: SeriesFixture = {
     labels: { __name__: "m_total", i: "early" },
@@ -208,7 +232,6 @@ test("what is missing says so", () => {
   for (const [query, name] of [
     ["histogram_count(m_total)", "histogram_count"],
     ["info(m_total)", "info"],
-    ["limit_ratio(0.5, m_total)", "limit_ratio"],
   ] as const) {
     assert.throws(
       () => ask(query, counters(1)),
