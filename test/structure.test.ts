@@ -3,7 +3,7 @@
  * test/structure/ and are themselves tested there on planted faults.
  */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
@@ -14,7 +14,7 @@ import {
   metricNames,
 } from "./structure/catalogues.ts";
 import { determinismFaults } from "./structure/determinism.ts";
-import { lengthFaults, noteFaults } from "./structure/housekeeping.ts";
+import { lengthFaults, linkFaults, noteFaults } from "./structure/housekeeping.ts";
 import { layerFaults } from "./structure/layers.ts";
 import type { SourceFile } from "./structure/source-text.ts";
 
@@ -45,6 +45,18 @@ test("clock, chance, disk and sockets are used in src/sys only", () => {
 test("files are short, or say why not", () => none(lengthFaults(files)));
 
 test("notes to self have an issue", () => none(noteFaults(files)));
+
+test("links in the documentation lead somewhere", () => {
+  const paths = [
+    "README.md",
+    "CHANGELOG.md",
+    ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => `docs/${name}`),
+  ];
+  const pages = paths.map((path) => ({ path, text: page(path) }));
+  none(linkFaults(pages, (path) => existsSync(join(root, path))));
+});
 
 test("docs/errors.md lists exactly the error codes of the source", () => {
   const { codes, faults } = errorCodes(files);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { catalogueFaults, errorCodes, listedNames, metricNames } from "./catalogues.ts";
 import { determinismFaults } from "./determinism.ts";
-import { FILE_LINES_MAX, lengthFaults, noteFaults } from "./housekeeping.ts";
+import { FILE_LINES_MAX, lengthFaults, linkFaults, noteFaults } from "./housekeeping.ts";
 import { layerFaults } from "./layers.ts";
 import { codeOnly, importsOf, withoutComments } from "./source-text.ts";
 
@@ -113,6 +113,14 @@ test("notes: only with an issue number", () => {
   check(of(`// TO${"DO"}(#12): later`), "none");
   check(of(`\n// FIX${"ME"} soon`), /b\.ts:2/);
   check(of("// todos and hacks in prose"), "none");
+});
+
+test("links: relative ones lead to a file", () => {
+  const exists = (path: string): boolean => path === "docs/a.md";
+  const of = (text: string): string[] => linkFaults([{ path: "docs/x.md", text }], exists);
+  check(of("see [a](a.md) and [b](a.md#part)"), "none");
+  check(of("[a](../docs/a.md), [web](https://a.b/c.md), [here](#part)"), "none");
+  check(of("\n[b](b.md)"), /x\.md:2: the link to b\.md leads nowhere/);
 });
 
 test("errors: literal codes are collected, others are faults", () => {
