@@ -20,6 +20,11 @@ export interface SendOptions {
   readonly tenant: string | undefined;
   /** 0 = as fast as it goes. */
   readonly samplesPerSecond?: number;
+  /**
+   * No connection begins a step before all have ended the one before it. Back-filling needs it: connections with
+   * fewer batches would otherwise run hours ahead, and what the others send would be too old.
+   */
+  readonly inStep?: boolean;
   /** Only steps [from, to) of the load. */
   readonly from?: number;
   readonly to?: number;
@@ -40,24 +45,33 @@ export async function send(load: Load, options: SendOptions): Promise<SendResult
   const latenciesMs: number[] = [];
   let sampleCount = 0;
 
-  const sendAll = async (connection: number): Promise<void> => {
-    const client = new Client(url.origin, { pipelining: 1, headersTimeout: 120_000 });
-    for (const requests of steps) {
-      for (let b = connection; b < requests.length; b += CONNECTIONS) {
-        const request = requests[b] as LoadRequest;
-        await pace.wait(request.sampleCount);
-        latenciesMs.push(await post(client, url.pathname, request, options.tenant));
-        sampleCount += request.sampleCount;
+  const clients = Array.from(
+    { length: CONNECTIONS },
+    () => new Client(url.origin, { pipelining: 1, headersTimeout: 120_000 }),
+  );
+  /** All requests of these steps, each connection at its own pace. */
+  const sendSteps = async (some: Load["steps"]): Promise<void> => {
+    const sendAll = async (client: Client, connection: number): Promise<void> => {
+      for (const requests of some) {
+        for (let b = connection; b < requests.length; b += CONNECTIONS) {
+          const request = requests[b] as LoadRequest;
+          await pace.wait(request.sampleCount);
+          latenciesMs.push(await post(client, url.pathname, request, options.tenant));
+          sampleCount += request.sampleCount;
+        }
       }
-    }
-    await client.close();
+    };
+    await Promise.all(clients.map(sendAll));
   };
 
   const began = performance.now();
-  await Promise.all([...Array(CONNECTIONS).keys()].map(sendAll));
+  if (options.inStep === true) for (const step of steps) await sendSteps([step]);
+  else await sendSteps(steps);
+  const durationSeconds = (performance.now() - began) / 1000;
+  await Promise.all(clients.map((client) => client.close()));
   return {
     sampleCount,
-    durationSeconds: (performance.now() - began) / 1000,
+    durationSeconds,
     latenciesMs: Float64Array.from(latenciesMs).sort(),
   };
 }

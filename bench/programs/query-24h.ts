@@ -30,7 +30,7 @@ export const query24h: BenchProgram = {
     let expected: MatrixResult | undefined;
     for (const kind of servers) {
       await using server = await Server.start(kind);
-      await send(load, { url: server.writeUrl, tenant: kind.tenant });
+      await send(load, { url: server.writeUrl, tenant: kind.tenant, inStep: true });
       await expectSeries(server, load);
       for (let i = 0; i < WARM_UPS; i++) await queryDay(server, load);
       const before = server.cpuSeconds();

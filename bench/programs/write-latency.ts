@@ -34,7 +34,7 @@ export const writeLatencyUnderQuery: BenchProgram = {
         tenant: kind.tenant,
         samplesPerSecond: SAMPLES_PER_SECOND,
       };
-      await send(day, { ...options, samplesPerSecond: 0 });
+      await send(day, { ...options, samplesPerSecond: 0, inStep: true });
       await expectSeries(server, day);
       await send(pushes, { ...options, to: 1 });
       const half = Math.ceil(rounds / 2);
