@@ -84,6 +84,7 @@ export const modules: readonly Module<Parts>[] = [
       files: machine.fileSystem,
       logger: machine.logger.child({ component: "ingester" }),
       limits,
+      instanceLimits: () => limits.instanceLimits.ingester,
       metrics: ingesterMetrics(registry, () => part.gauges),
       walMetrics: walMetrics(registry),
       chunkMetrics: headChunkMetrics(registry),

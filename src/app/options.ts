@@ -24,11 +24,15 @@ export function httpOptions({ server, auth }: Config): HttpOptions {
 
 export function distributorOptions({ distributor }: Config): DistributorOptions {
   // One process holds every sample once, whatever factor a cluster's configuration asks for.
-  return { ...DISTRIBUTOR_DEFAULTS, maxRecvMsgSizeBytes: distributor.maxRecvMsgSizeBytes };
+  return {
+    ...DISTRIBUTOR_DEFAULTS,
+    maxRecvMsgSizeBytes: distributor.maxRecvMsgSizeBytes,
+    remoteTimeoutMs: distributor.remoteTimeoutMs,
+  };
 }
 
 export function ingesterOptions({ ingester, tsdb }: Config): IngesterOptions {
-  const { wal, instanceLimits } = ingester;
+  const { wal } = ingester;
   return {
     ...DEFAULT_INGESTER_OPTIONS,
     tsdbDirectory: tsdb.dir,
@@ -38,13 +42,13 @@ export function ingesterOptions({ ingester, tsdb }: Config): IngesterOptions {
       segmentBytes: wal.segmentSizeBytes,
       sync: wal.sync,
       syncIntervalMs: wal.syncIntervalMs,
+      onCorruption: wal.onCorruption,
     },
     chunkRangeMs: tsdb.blockRangeMs,
     retentionPeriodMs: tsdb.retentionPeriodMs,
     chunkIdleTimeoutMs: tsdb.headChunkIdleTimeoutMs,
     headChunkWriteBufferBytes: tsdb.headChunksWriteBufferSizeBytes,
     closeIdleTimeoutMs: tsdb.closeIdleTsdbTimeoutMs,
-    instanceLimits,
   };
 }
 

@@ -13,6 +13,7 @@
 import { assert } from "../base/assert.ts";
 import { type Clock, every, type Timer } from "../base/clock.ts";
 import { OpError } from "../base/errors.ts";
+import { EwmaRate } from "../base/ewma-rate.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
 import { answerFor } from "../http/errors.ts";
@@ -51,7 +52,6 @@ import {
 } from "./metrics.ts";
 import type { DistributorOptions, InstanceLimits } from "./options.ts";
 import { invalid, type PushOutcome, type PushOutcomeKind, STORED } from "./push-outcome.ts";
-import { EwmaRate } from "./rate-limiter.ts";
 import { retryAfterSeconds } from "./retry-after.ts";
 import { type TenantState, Tenants } from "./tenants.ts";
 
@@ -321,7 +321,7 @@ export class Distributor {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(remoteTimeoutMs, () => {
         const text = `the ingester did not answer within ${remoteTimeoutMs} ms`;
-        reject(new OpError("unavailable", text));
+        reject(new OpError("ingester-timeout", text));
       });
       this.#dependencies.ingester
         .push(tenant, batch)
@@ -402,7 +402,10 @@ export class Distributor {
     const answer = answerFor(error);
     const status = answer.status >= 500 ? answer.status : 500;
     const message = `send data to ingesters: ${answer.message}`;
-    return { ...this.#refuse("failed", status, message, retryAttempt), cause: error };
+    // An ingester that protects itself is no failure to log push by push.
+    const isLimit = error instanceof OpError && error.code.startsWith("ingester-max-");
+    const kind = isLimit ? "instance-limit" : "failed";
+    return { ...this.#refuse(kind, status, message, retryAttempt), cause: error };
   }
 
   #refuse(

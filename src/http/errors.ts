@@ -130,8 +130,8 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
   "push-instance-limit": rule(
     500,
     "unavailable",
-    "The process has as much under way as it may; nothing of the request is stored. Retry; more distributors or a higher `-distributor.instance-limits.…` help.",
-    "warn",
+    "The process has as much under way as it may; nothing of the request is stored. Retry; more processes, or a higher limit (the text names it), help.",
+    "debug",
   ),
   "push-failed": rule(
     500,
@@ -144,12 +144,30 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     500,
     "unavailable",
     "The ingester has as many pushes under way as `-ingester.instance-limits.max-inflight-push-requests` allows: the disk is too slow.",
-    "warn",
+    "debug",
+  ),
+  "ingester-max-inflight-push-requests-bytes": rule(
+    500,
+    "unavailable",
+    "The ingester has as many bytes of pushes under way as `-ingester.instance-limits.max-inflight-push-requests-bytes` allows: the disk is too slow.",
+    "debug",
+  ),
+  "ingester-max-ingestion-rate": rule(
+    500,
+    "unavailable",
+    "The ingester takes as many samples a second as `-ingester.instance-limits.max-ingestion-rate` allows.",
+    "debug",
+  ),
+  "ingester-timeout": rule(
+    500,
+    "unavailable",
+    "An ingester did not answer a push within `-distributor.remote-timeout`. Retry: samples that it stored after all are taken a second time without harm.",
   ),
   "ingester-max-tenants": rule(
     500,
     "unavailable",
     "The ingester has as many tenants as `-ingester.instance-limits.max-tenants` allows.",
+    "debug",
   ),
   "head-full": rule(
     500,

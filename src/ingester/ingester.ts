@@ -17,7 +17,8 @@ import { Checkpoint } from "./checkpoint.ts";
 import { HeadReplay } from "./head-replay.ts";
 import { Maintenance } from "./maintenance.ts";
 import type { IngesterGauges, IngesterMetrics } from "./metrics.ts";
-import type { IngesterOptions } from "./options.ts";
+import type { IngesterInstanceLimits, IngesterOptions } from "./options.ts";
+import { PushAdmission } from "./push-admission.ts";
 import { RECORD } from "./record-types.ts";
 import { type Tenant, Tenants } from "./tenants.ts";
 
@@ -27,6 +28,8 @@ export interface IngesterDependencies {
   readonly random: Random;
   readonly logger: Logger;
   readonly limits: LimitsSource;
+  /** Read at every push. */
+  readonly instanceLimits: () => IngesterInstanceLimits;
   readonly metrics: IngesterMetrics;
   readonly walMetrics: WalMetrics;
   readonly chunkMetrics: HeadChunkMetrics;
@@ -57,6 +60,8 @@ export interface TenantStatus {
 const ADMIT_OVERHEAD_BYTES = 64 * 1024;
 const ADMIT_SAMPLE_BYTES = 40;
 
+const RATE_TICK_MS = 1000;
+
 /**
  * Holds the recent samples of its tenants: a head each, one write-ahead log for all.
  *
@@ -71,22 +76,18 @@ export class Ingester implements IngesterClient {
   readonly #tenants: Tenants;
   #wal: Wal | undefined;
   #maintenance: Maintenance | undefined;
-  #timer: Timer | undefined;
+  #timers: Timer[] = [];
   #state: IngesterState = "new";
   #replay: ReplayProgress | undefined;
-  #inflightPushes = 0;
+  readonly #admission: PushAdmission;
   #series = 0;
 
   constructor(options: IngesterOptions, deps: IngesterDependencies) {
     this.#options = options;
     this.#deps = deps;
     this.#tenants = new Tenants(options, deps);
-    const { maxTenants, maxSeries, maxInflightPushRequests } = options.instanceLimits;
-    deps.metrics.instanceLimits.set({ limit: "max_tenants" }, maxTenants);
-    deps.metrics.instanceLimits.set({ limit: "max_series" }, maxSeries);
-    deps.metrics.instanceLimits.set(
-      { limit: "max_inflight_push_requests" },
-      maxInflightPushRequests,
+    this.#admission = new PushAdmission(deps.instanceLimits, (reason) =>
+      deps.metrics.instanceRejected.inc({ reason }),
     );
   }
 
@@ -156,17 +157,21 @@ export class Ingester implements IngesterClient {
     );
     const maintenance = new Maintenance(this.#options, this.#deps, wal, this.#tenants, checkpoint);
     this.#maintenance = maintenance;
-    this.#timer = every(this.#deps.clock, this.#options.maintenancePeriodMs, async () => {
-      await maintenance.run();
-      this.#countSeries();
-    });
+    const { clock } = this.#deps;
+    this.#timers = [
+      every(clock, this.#options.maintenancePeriodMs, async () => {
+        await maintenance.run();
+        this.#countSeries();
+      }),
+      every(clock, RATE_TICK_MS, () => this.#admission.tick(RATE_TICK_MS)),
+    ];
   }
 
   /** Refuses pushes from now on, lets those under way finish, writes the log out. */
   async stop(): Promise<void> {
     if (this.#state === "stopped") return;
     this.#state = "stopping";
-    this.#timer?.cancel();
+    for (const timer of this.#timers) timer.cancel();
     await this.#maintenance?.finished();
     await this.#wal?.close();
     await this.#tenants.closeAll();
@@ -202,24 +207,32 @@ export class Ingester implements IngesterClient {
       minTimeMs = least(minTimeMs, stats.minTimeMs);
       maxTimeMs = greatest(maxTimeMs, stats.maxTimeMs);
     }
-    const inflightPushRequests = this.#inflightPushes;
-    return { ...sum, tenants: this.#tenants.size, minTimeMs, maxTimeMs, inflightPushRequests };
+    return {
+      ...sum,
+      tenants: this.#tenants.size,
+      minTimeMs,
+      maxTimeMs,
+      inflightPushRequests: this.#admission.requests,
+      inflightPushBytes: this.#admission.bytes,
+      samplesPerSecond: this.#admission.samplesPerSecond,
+      instanceLimits: this.#deps.instanceLimits(),
+    };
   }
 
   // ------------------------------------------------------------------------------------------- write
 
   async push(tenant: string, batch: SeriesBatch): Promise<PushAnswer> {
     this.#mustRun();
-    this.#admitPush(batch);
-    this.#inflightPushes++;
+    this.#askLog(batch);
+    const sizeBytes = this.#admission.enter(batch);
     try {
       const open = this.#tenants.get(tenant);
       if (open) return await this.#pushOpen(open, batch);
       // The batch may be a view that is gone after an await.
       const copy = copyBatch(batch);
-      return await this.#pushOpen(await this.#tenants.mustOpen(tenant), copy);
+      return await this.#pushOpen(await this.#tenants.openForPush(tenant), copy);
     } finally {
-      this.#inflightPushes--;
+      this.#admission.leave(sizeBytes);
     }
   }
 
@@ -234,15 +247,7 @@ export class Ingester implements IngesterClient {
     throw new OpError("starting", `the ingester is starting (${this.#state}); retry in a moment`);
   }
 
-  #admitPush(batch: SeriesBatch): void {
-    const { maxInflightPushRequests } = this.#options.instanceLimits;
-    if (maxInflightPushRequests > 0 && this.#inflightPushes >= maxInflightPushRequests) {
-      this.#deps.metrics.instanceRejected.inc({ reason: "ingester_max_inflight_push_requests" });
-      throw new OpError(
-        "ingester-max-inflight-push-requests",
-        `the write request has been rejected because the ingester has ${maxInflightPushRequests} of them under way (err-mimir-ingester-max-inflight-push-requests). The log or its disk is slow; retry`,
-      );
-    }
+  #askLog(batch: SeriesBatch): void {
     const samples = batch.sampleOffsets[batch.seriesCount] ?? 0;
     const labelBytes = batch.labels?.bytes.length ?? 0;
     const refused = this.#wal?.admit(
@@ -282,7 +287,7 @@ export class Ingester implements IngesterClient {
 
   /** The tenant's limit, or what the instance has left if that is less. */
   #seriesMax(tenant: Tenant, limits: Limits): number {
-    const { maxSeries } = this.#options.instanceLimits;
+    const { maxSeries } = this.#deps.instanceLimits();
     if (maxSeries === 0) return limits.maxGlobalSeriesPerUser;
     const left = Math.max(0, maxSeries - this.#series) + tenant.head.seriesCount;
     const own = limits.maxGlobalSeriesPerUser;
@@ -297,8 +302,9 @@ export class Ingester implements IngesterClient {
       return { reason, ...common, limit: limits.outOfOrderTimeWindowMs };
     }
     if (reason !== "max-series-per-user") return { reason, ...common };
-    const { maxSeries } = this.#options.instanceLimits;
+    const { maxSeries } = this.#deps.instanceLimits();
     if (maxSeries > 0 && this.#series >= maxSeries) {
+      this.#deps.metrics.instanceRejected.inc({ reason: "ingester_max_series" });
       return { reason: "ingester-max-series", ...common, limit: maxSeries };
     }
     return { reason, ...common, limit: limits.maxGlobalSeriesPerUser };
@@ -306,7 +312,9 @@ export class Ingester implements IngesterClient {
 
   #count(user: string, report: AppendReport): void {
     const { metrics } = this.#deps;
-    metrics.ingestedSamples.inc({ user }, report.acceptedSamples + report.duplicateSamples);
+    const samples = report.acceptedSamples + report.duplicateSamples;
+    this.#admission.stored(samples);
+    metrics.ingestedSamples.inc({ user }, samples);
     if (report.createdSeries > 0) {
       this.#series += report.createdSeries;
       metrics.seriesCreated.inc({ user }, report.createdSeries);

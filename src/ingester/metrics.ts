@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry, Summary } from "prom-client";
+import type { IngesterInstanceLimits } from "./options.ts";
 
 /** What `collect` of the gauges reads when a scrape comes. */
 export interface IngesterGauges {
@@ -9,7 +10,10 @@ export interface IngesterGauges {
   readonly minTimeMs: number | undefined;
   readonly maxTimeMs: number | undefined;
   readonly inflightPushRequests: number;
+  readonly inflightPushBytes: number;
+  readonly samplesPerSecond: number;
   readonly pendingChunkBytes: number;
+  readonly instanceLimits: IngesterInstanceLimits;
 }
 
 export type IngesterMetrics = ReturnType<typeof ingesterMetrics>;
@@ -20,7 +24,7 @@ export function ingesterMetrics(registry: Registry, gauges: () => IngesterGauges
     ...samplesMetrics([registry]),
     ...queryMetrics([registry]),
     ...tsdbMetrics([registry]),
-    ...limitMetrics([registry]),
+    ...limitMetrics([registry], gauges),
     gauges: gaugeMetrics([registry], gauges),
   };
 }
@@ -123,13 +127,24 @@ function tsdbMetrics(registers: Registry[]) {
   };
 }
 
-function limitMetrics(registers: Registry[]) {
+function limitMetrics(registers: Registry[], gauges: () => IngesterGauges) {
   return {
     instanceLimits: new Gauge({
       name: "cortex_ingester_instance_limits",
-      help: "Instance limits of this ingester.",
+      help: "Instance limits of this ingester; 0 is none.",
       labelNames: ["limit"] as const,
       registers,
+      collect() {
+        const { instanceLimits: limits } = gauges();
+        this.set({ limit: "max_ingestion_rate" }, limits.maxIngestionRate);
+        this.set({ limit: "max_tenants" }, limits.maxTenants);
+        this.set({ limit: "max_series" }, limits.maxSeries);
+        this.set({ limit: "max_inflight_push_requests" }, limits.maxInflightPushRequests);
+        this.set(
+          { limit: "max_inflight_push_requests_bytes" },
+          limits.maxInflightPushRequestsBytes,
+        );
+      },
     }),
     instanceRejected: new Counter({
       name: "cortex_ingester_instance_rejected_requests_total",
@@ -174,6 +189,16 @@ function gaugeMetrics(registers: Registry[], read: () => IngesterGauges): Gauge[
       "cortex_ingester_inflight_push_requests",
       "Pushes that wait for the log.",
       (g) => g.inflightPushRequests,
+    ),
+    gauge(
+      "cortex_ingester_inflight_push_requests_bytes",
+      "Bytes of the pushes that wait for the log.",
+      (g) => g.inflightPushBytes,
+    ),
+    gauge(
+      "cortex_ingester_ingestion_rate_samples_per_second",
+      "Samples a second that this ingester takes (moving average).",
+      (g) => g.samplesPerSecond,
     ),
     gauge(
       "muninn_ingester_head_memory_bytes",

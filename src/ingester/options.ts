@@ -29,15 +29,28 @@ export interface IngesterOptions {
   readonly activeSeriesIdleTimeoutMs: number;
   /** Kernel memory of one tenant beyond which its new samples are refused. */
   readonly headMemoryBytesMax: number;
-  readonly instanceLimits: IngesterInstanceLimits;
 }
 
-/** 0 = unlimited. They protect the process, not a tenant: what they refuse is answered with 5xx and retried. */
+/**
+ * 0 = unlimited. They protect the process, not a tenant: what they refuse is answered with 5xx and retried.
+ * The runtime file can change them.
+ */
 export interface IngesterInstanceLimits {
+  /** Samples a second, all tenants together (moving average). */
+  readonly maxIngestionRate: number;
   readonly maxTenants: number;
   readonly maxSeries: number;
   readonly maxInflightPushRequests: number;
+  readonly maxInflightPushRequestsBytes: number;
 }
+
+export const INGESTER_INSTANCE_LIMITS_DEFAULTS: IngesterInstanceLimits = {
+  maxIngestionRate: 0,
+  maxTenants: 0,
+  maxSeries: 0,
+  maxInflightPushRequests: 30_000,
+  maxInflightPushRequestsBytes: 0,
+};
 
 export const DEFAULT_INGESTER_OPTIONS = {
   chunkRangeMs: 2 * 3600_000,
@@ -49,5 +62,4 @@ export const DEFAULT_INGESTER_OPTIONS = {
   checkpointBytes: 128 * 1024 * 1024,
   activeSeriesIdleTimeoutMs: 20 * 60_000,
   headMemoryBytesMax: 3.5 * 2 ** 30,
-  instanceLimits: { maxTenants: 0, maxSeries: 0, maxInflightPushRequests: 30_000 },
 } as const satisfies Omit<IngesterOptions, "tsdbDirectory" | "wal">;

@@ -8,7 +8,8 @@ import { Head } from "../tsdb/head/head.ts";
 import { HeadChunkFiles } from "../tsdb/head-chunks/head-chunk-files.ts";
 import type { HeadChunkMetrics } from "../tsdb/head-chunks/metrics.ts";
 import { headChunkOptions } from "../tsdb/head-chunks/options.ts";
-import type { IngesterOptions } from "./options.ts";
+import type { IngesterMetrics } from "./metrics.ts";
+import type { IngesterInstanceLimits, IngesterOptions } from "./options.ts";
 
 export interface TenantsDependencies {
   readonly files: FileSystem;
@@ -16,6 +17,8 @@ export interface TenantsDependencies {
   readonly random: Random;
   readonly logger: Logger;
   readonly chunkMetrics: HeadChunkMetrics;
+  readonly instanceLimits: () => IngesterInstanceLimits;
+  readonly metrics: Pick<IngesterMetrics, "instanceRejected">;
 }
 
 /** A tenant with an open head. */
@@ -69,6 +72,20 @@ export class Tenants {
     return names;
   }
 
+  /** For a push, which may bring one tenant too many. What is on disk already is opened whatever the limit. */
+  async openForPush(name: string): Promise<Tenant> {
+    const { maxTenants } = this.#deps.instanceLimits();
+    const isNew = !this.#open.has(name) && !this.#opening.has(name);
+    if (isNew && maxTenants > 0 && this.#open.size + this.#opening.size >= maxTenants) {
+      this.#deps.metrics.instanceRejected.inc({ reason: "ingester_max_tenants" });
+      throw new OpError(
+        "ingester-max-tenants",
+        `the write request has been rejected because the ingester has ${maxTenants} tenants already (err-mimir-ingester-max-tenants). Raise -ingester.instance-limits.max-tenants or add ingesters`,
+      );
+    }
+    return await this.mustOpen(name);
+  }
+
   async mustOpen(name: string): Promise<Tenant> {
     const open = this.#open.get(name);
     if (open) return open;
@@ -82,13 +99,6 @@ export class Tenants {
   }
 
   async #openHead(name: string): Promise<Tenant> {
-    const { maxTenants } = this.#options.instanceLimits;
-    if (maxTenants > 0 && this.#open.size >= maxTenants) {
-      throw new OpError(
-        "ingester-max-tenants",
-        `the write request has been rejected because the ingester has ${maxTenants} tenants already (err-mimir-ingester-max-tenants). Raise -ingester.instance-limits.max-tenants or add ingesters`,
-      );
-    }
     await this.#removing.get(name);
     const { files, clock, logger, random, chunkMetrics } = this.#deps;
     const directory = `${this.#options.tsdbDirectory}/${name}`;

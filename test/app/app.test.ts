@@ -5,6 +5,7 @@ import type { FileSystem } from "../../src/base/file-system.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
 import { MemoryFileSystem } from "../testkit/memory-file-system.ts";
 import { settle } from "../testkit/test-clock.ts";
+import { toBytes } from "../tsdb/disk-fixtures.ts";
 import { get, listening, newApp, push } from "./app-fixture.ts";
 
 test("what one process stored, the next one on the same disk has", async () => {
@@ -156,6 +157,70 @@ test("a bucket that is configured and not reachable is told on every side", asyn
     "the same news is logged once",
   );
   assert.equal((await push(server, "team-a", clock.nowMs())).status, 200);
+  await app.stop();
+});
+
+test("the runtime file's ingester_limits hold for the running ingester", async () => {
+  const disk = new MemoryFileSystem();
+  await disk.writeFileAtomic("/runtime.yaml", toBytes("ingester_limits: {max_tenants: 1}\n"));
+  const { app, server, clock } = newApp({
+    disk,
+    config: { runtimeConfig: { files: ["/runtime.yaml"], reloadPeriodMs: 10_000 } },
+  });
+  await app.start();
+  assert.equal((await push(server, "a", clock.nowMs())).status, 200);
+  const refused = await push(server, "b", clock.nowMs());
+  assert.equal(refused.status, 500);
+  assert.match(refused.body, /err-mimir-ingester-max-tenants/);
+  await disk.writeFileAtomic("/runtime.yaml", toBytes("ingester_limits: {max_tenants: 2}\n"));
+  await clock.advance(10_000);
+  assert.equal((await push(server, "b", clock.nowMs())).status, 200);
+  await app.stop();
+});
+
+test("a log that takes longer than distributor.remote_timeout is a 500, and the push may come again", async () => {
+  const { distributor, ingester } = defaultConfig();
+  const disk = new MemoryFileSystem();
+  const released = Promise.withResolvers<void>();
+  let isSlow = false;
+  const slow = newProxy(disk, "open", async (path, mode) => {
+    const file = await disk.open(path, mode);
+    return new Proxy(file, {
+      get(_target, name) {
+        const value: unknown = Reflect.get(file, name, file);
+        if (typeof value !== "function") return value;
+        if (name !== "sync" || !path.includes("/wal/")) return value.bind(file);
+        return async () => {
+          if (isSlow) await released.promise;
+          await file.sync();
+        };
+      },
+    });
+  });
+  const { app, server, clock } = newApp({
+    disk: slow,
+    config: {
+      distributor: { ...distributor, remoteTimeoutMs: 700 },
+      ingester: { ...ingester, wal: { ...ingester.wal, sync: "commit" } },
+    },
+  });
+  await app.start();
+  const timeMs = clock.nowMs();
+  assert.equal((await push(server, "a", timeMs)).status, 200);
+  isSlow = true;
+  const answer = push(server, "a", timeMs + 1);
+  let isAnswered = false;
+  void answer.finally(() => {
+    isAnswered = true;
+  });
+  while (!isAnswered) await clock.advance(100);
+  assert.deepEqual(await answer, {
+    status: 500,
+    body: "send data to ingesters: the ingester did not answer within 700 ms\n",
+  });
+  isSlow = false;
+  released.resolve();
+  assert.equal((await push(server, "a", timeMs + 1)).status, 200);
   await app.stop();
 });
 

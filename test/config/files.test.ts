@@ -65,6 +65,7 @@ test("values have the form that the file gave them", async () => {
     dir: "./data/wal",
     sync: "commit",
     syncIntervalMs: 250,
+    onCorruption: "fail",
     segmentSizeBytes: 128 << 20,
   });
   assert.equal(config.tsdb.blockRangeMs, 3_600_000);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EwmaRate, RateLimiter } from "../../src/distributor/rate-limiter.ts";
+import { RateLimiter } from "../../src/distributor/rate-limiter.ts";
 
 test("a bucket starts full, refills at its rate, and never holds more than its burst", () => {
   const limiter = new RateLimiter(0);
@@ -27,19 +27,4 @@ test("new limits apply at once, and a clock that steps back does no harm", () =>
   assert.ok(!limiter.tryTake(11, { ratePerSecond: 1, burst: 10 }, 1000));
   assert.ok(limiter.tryTake(10, { ratePerSecond: 1, burst: 10 }, 500));
   assert.ok(!limiter.tryTake(1, { ratePerSecond: 1, burst: 10 }, 500));
-});
-
-test("the moving average follows the rate", () => {
-  const rate = new EwmaRate();
-  assert.equal(rate.perSecond, 0);
-  rate.add(100);
-  rate.tick(1000);
-  assert.equal(rate.perSecond, 100);
-  rate.tick(1000);
-  assert.equal(rate.perSecond, 80);
-  for (let i = 0; i < 100; i++) {
-    rate.add(50);
-    rate.tick(1000);
-  }
-  assert.ok(Math.abs(rate.perSecond - 50) < 1e-6);
 });

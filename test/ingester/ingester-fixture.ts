@@ -2,7 +2,12 @@ import { Registry } from "prom-client";
 import { SeededRandom } from "../../src/base/random.ts";
 import { Ingester } from "../../src/ingester/ingester.ts";
 import { type IngesterGauges, ingesterMetrics } from "../../src/ingester/metrics.ts";
-import { DEFAULT_INGESTER_OPTIONS, type IngesterOptions } from "../../src/ingester/options.ts";
+import {
+  DEFAULT_INGESTER_OPTIONS,
+  INGESTER_INSTANCE_LIMITS_DEFAULTS,
+  type IngesterInstanceLimits,
+  type IngesterOptions,
+} from "../../src/ingester/options.ts";
 import type { Limits, LimitsSource } from "../../src/model/limits.ts";
 import type { PushAnswer } from "../../src/rpc/ingester.ts";
 import { headChunkMetrics } from "../../src/tsdb/head-chunks/metrics.ts";
@@ -23,6 +28,7 @@ export interface FixtureOptions {
   readonly wal?: Partial<WalOptions>;
   readonly ingester?: Partial<IngesterOptions>;
   readonly limits?: Partial<Limits>;
+  readonly instanceLimits?: () => Partial<IngesterInstanceLimits>;
 }
 
 /** An ingester on a disk in memory and virtual time, and what a distributor and a querier do with it. */
@@ -56,6 +62,10 @@ export class IngesterFixture {
         random: new SeededRandom(1),
         logger: this.logger,
         limits: source,
+        instanceLimits: () => ({
+          ...INGESTER_INSTANCE_LIMITS_DEFAULTS,
+          ...options.instanceLimits?.(),
+        }),
         metrics: ingesterMetrics(this.registry, gauges),
         walMetrics: walMetrics(this.registry),
         chunkMetrics: headChunkMetrics(this.registry),

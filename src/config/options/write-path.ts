@@ -8,6 +8,12 @@ export const distributorOptions = {
     min: 1,
     doc: "Largest body of a push, as sent and also after decompression.",
   }),
+  remoteTimeoutMs: duration({
+    yaml: "distributor.remote_timeout",
+    default: "2s",
+    min: 1,
+    doc: "How long an ingester may take to store a push. After that the sender gets 500 and repeats it, which does no harm if the samples were stored after all.",
+  }),
   instanceLimits: {
     maxIngestionRate: float({
       yaml: "distributor.instance_limits.max_ingestion_rate",
@@ -74,11 +80,16 @@ export const ingesterOptions = {
       min: 1,
       doc: "Time between two flushes with `sync: interval`.",
     }),
+    onCorruption: choice(["fail", "quarantine"], {
+      yaml: "ingester.wal.on_corruption",
+      default: "fail",
+      doc: "What to do at start about a log that is damaged elsewhere than at its end. `fail`: do not start, and say where the damage is. `quarantine`: set the rest of the damaged file aside and go on without its samples.",
+    }),
     segmentSizeBytes: size({
       yaml: "blocks_storage.tsdb.wal_segment_size_bytes",
       default: "128MiB",
       min: 1 << 20,
-      max: 2 ** 31,
+      max: 2 ** 30,
       doc: "Size at which the log starts a new file. Smaller files free disk space sooner after a checkpoint, at the cost of more files.",
     }),
   },

@@ -302,7 +302,7 @@ export class Replay {
     const file = this.#path(segment);
     this.#deps.metrics.corruptions.inc();
     if (this.#options.onCorruption === "fail") {
-      const advice = `start once with -wal.on-corruption=quarantine to set the rest of this segment (${sizeBytes - fromBytes} bytes) aside and go on without it`;
+      const advice = `start once with -ingester.wal.on-corruption=quarantine to set the rest of this segment (${sizeBytes - fromBytes} bytes) aside and go on without it`;
       throw new CorruptionError(`${bad.message}; ${advice}`, {
         file,
         offsetBytes: bad.offsetBytes,

@@ -114,7 +114,7 @@ test("damage in the middle is corruption, with file, offset and what to do", asy
     assert.equal(error.data.file, segmentPath(1));
     const wanted = at === third ? third : second;
     assert.equal(error.data.offsetBytes, wanted);
-    assert.match(error.message, /-wal\.on-corruption=quarantine/);
+    assert.match(error.message, /-ingester\.wal\.on-corruption=quarantine/);
     assert.match(error.message, /intact records follow/);
   }
 });
