@@ -9,13 +9,7 @@ import { errorMessage } from "./errors.ts";
  *
  * `start` returns once it is running; `stop` once nothing of it is left. Both may be called once.
  */
-export type ServiceState =
-  | "new"
-  | "starting"
-  | "running"
-  | "stopping"
-  | "terminated"
-  | "failed";
+export type ServiceState = "new" | "starting" | "running" | "stopping" | "terminated" | "failed";
 
 export interface ServiceSteps {
   start?(): Promise<void>;

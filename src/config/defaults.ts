@@ -1,5 +1,4 @@
 /** Puts option values together into a frozen `Config`. Without any values it is the default configuration. */
-import type { Limits } from "../model/limits.ts";
 import type { Option } from "./option.ts";
 import { type Config, placedOptions } from "./schema.ts";
 
@@ -15,11 +14,6 @@ export function buildConfig(values: ReadonlyMap<Option, unknown>): Config {
 
 export function defaultConfig(): Config {
   return buildConfig(new Map());
-}
-
-/** What a tenant may do when nobody said otherwise. */
-export function defaultLimits(): Limits {
-  return defaultConfig().limits;
 }
 
 /** The value that the option has in a configuration. */
