@@ -38,7 +38,7 @@ export interface QuerySuccess {
   readonly json: Uint8Array;
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
-  readonly stats: { readonly peakSamples: number };
+  readonly stats: { readonly peakSamples: number; readonly decodedSamples: number };
 }
 
 export interface QueryFailure {
@@ -64,10 +64,18 @@ export default function runQuery(job: QueryJob): QueryAnswer {
       kernel,
       job.limits,
     );
-    return { ok: true, json: resultJson(data), warnings, infos, stats };
+    const decodedSamples = kernel.takeDecodedSamples();
+    return {
+      ok: true,
+      json: resultJson(data),
+      warnings,
+      infos,
+      stats: { ...stats, decodedSamples },
+    };
   } catch (error) {
     return { ok: false, ...classify(error) };
   } finally {
+    kernel?.release();
     if ((kernel?.memoryBytes ?? 0) > KERNEL_BYTES_KEPT) kernel = undefined;
   }
 }

@@ -39,6 +39,14 @@ export function planned(
   );
 }
 
+/** Throws as `planned` does, for questions that have no data behind them. */
+export function checkQuery(query: string): void {
+  refusing(
+    (reason) => invalidParameter("query", reason),
+    () => parseExpr(query),
+  );
+}
+
 const MATCHES_EVERYTHING = "match[] must contain at least one non-empty matcher";
 
 /** The selectors of `match[]` parameters. `refuse` makes the error of the endpoint out of what is wrong with one. */
@@ -81,9 +89,10 @@ function refusing<Result>(refuse: (reason: string) => OpError, run: () => Result
     return run();
   } catch (error) {
     if (!(error instanceof OpError)) throw error;
-    // src/promql writes its codes as the API's error types.
-    if (error.code === "bad_data") throw refuse(error.message);
-    throw new OpError(error.code.replaceAll("_", "-"), error.message, error.data, { cause: error });
+    // src/promql may write its codes as the API's error types.
+    const code = error.code.replaceAll("_", "-");
+    if (code === "bad-data") throw refuse(error.message);
+    throw new OpError(code, error.message, error.data, { cause: error });
   }
 }
 

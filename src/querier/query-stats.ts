@@ -6,8 +6,8 @@ export interface QueryStats {
   fetchedSeries: number;
   fetchedChunks: number;
   fetchedChunkBytes: number;
-  /** Samples in the chunks, also those outside of the time asked. */
-  fetchedSamples: number;
+  /** Samples in the chunks that the evaluation decoded, also those outside of the time asked. */
+  decodedSamples: number;
   /** Most samples that the evaluation held at once. */
   peakSamples: number;
 }
@@ -20,7 +20,7 @@ export function newQueryStats(): QueryStats {
     fetchedSeries: 0,
     fetchedChunks: 0,
     fetchedChunkBytes: 0,
-    fetchedSamples: 0,
+    decodedSamples: 0,
     peakSamples: 0,
   };
 }

@@ -10,7 +10,7 @@ import type { Logger } from "../base/logger.ts";
 import { requestParameters } from "../http/parameters.ts";
 import { routeName } from "../http/route-names.ts";
 import { quoteGo } from "../promql/go-text.ts";
-import { parseMatcherSets } from "./evaluation.ts";
+import { checkQuery, parseMatcherSets } from "./evaluation.ts";
 import { firstSeries, labelSetsJson, type Notes, success, withMember } from "./json.ts";
 import { labelNameOfPath } from "./label-name.ts";
 import type { QuerierMetrics } from "./metrics.ts";
@@ -67,7 +67,27 @@ export function registerQueryRoutes(
   add(["GET", "POST"], "labels", "label_names_and_values", (call) => routes.labelNames(call));
   add(["GET"], "label/:name/values", "label_names_and_values", (call) => routes.labelValues(call));
   add(["GET", "POST"], "series", "series", (call) => routes.series(call));
+  add(["GET"], "metadata", "metadata", (call) => routes.metadata(call));
+  add(["GET", "POST"], "query_exemplars", "exemplars", (call) => routes.exemplars(call));
+  for (const [methods, path, feature] of ABSENT) {
+    const handle = (): Promise<never> => {
+      const text = `${options.prometheusPrefix}/api/v1/${path}: ${feature} is not part of this version`;
+      return Promise.reject(new OpError("not-found", text));
+    };
+    add(methods, path, "absent", handle);
+  }
 }
+
+/** Paths that clients know from Prometheus or Mimir and ask for: they are told what is missing, not that they mistyped. */
+const ABSENT: readonly (readonly [methods: ("GET" | "POST")[], path: string, feature: string])[] = [
+  [["GET"], "rules", "the ruler"],
+  [["GET"], "alerts", "the ruler"],
+  [["POST"], "read", "remote read"],
+  [["GET", "POST"], "format_query", "formatting of queries"],
+  [["GET", "POST"], "cardinality/label_names", "the cardinality API"],
+  [["GET", "POST"], "cardinality/label_values", "the cardinality API"],
+  [["GET", "POST"], "cardinality/active_series", "the cardinality API"],
+];
 
 /** One request as the handlers see it. */
 interface Call {
@@ -168,6 +188,21 @@ class QueryRoutes {
     return success(labelSetsJson(found.items), notesOf(found));
   }
 
+  /** Nothing is kept of the metadata that senders push: an empty answer, which Grafana takes as "unknown". */
+  async metadata(call: Call): Promise<Buffer> {
+    limitOf(call.parameters);
+    return success("{}", NO_NOTES);
+  }
+
+  /** The same for exemplars; a wrong question is told so all the same. */
+  async exemplars({ parameters }: Call): Promise<Buffer> {
+    const startMs = optionalTimeMs(parameters, "start", TIME_MIN_MS);
+    const endMs = optionalTimeMs(parameters, "end", TIME_MAX_MS);
+    if (endMs < startMs) throw badData("end timestamp must not be before start timestamp");
+    checkQuery(parameters.get("query") ?? "");
+    return success("[]", NO_NOTES);
+  }
+
   async #evaluate(call: Call, request: QueryRequest): Promise<Buffer> {
     const { tenant, client, stats } = call;
     call.window = request;
@@ -256,7 +291,7 @@ function serverTiming(stats: QueryStats, wallMs: number): string {
     duration("querier_wall_time", stats.fetchMs + stats.evaluationMs),
     duration("queue_time", stats.queueMs),
     value("bytes_processed", stats.fetchedChunkBytes),
-    value("samples_processed", stats.fetchedSamples),
+    value("samples_processed", stats.decodedSamples),
   ].join(", ");
 }
 
@@ -273,7 +308,7 @@ function prometheusStats(stats: QueryStats): unknown {
       execTotalTime: (queueMs + fetchMs + evaluationMs) / 1000,
     },
     samples: {
-      totalQueryableSamples: stats.fetchedSamples,
+      totalQueryableSamples: stats.decodedSamples,
       peakSamples: stats.peakSamples,
     },
   };
@@ -304,7 +339,7 @@ function statsFields(
     fetched_series_count: stats.fetchedSeries,
     fetched_chunks_count: stats.fetchedChunks,
     fetched_chunk_bytes: stats.fetchedChunkBytes,
-    samples_processed: stats.fetchedSamples,
+    samples_processed: stats.decodedSamples,
     ...timeFields(window, nowMs),
   };
   for (const name of ["query", "time", "start", "end", "step"]) {

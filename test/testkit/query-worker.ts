@@ -39,7 +39,7 @@ export default async function run(job: Job): Promise<unknown> {
     json,
     warnings: query.startsWith("warns") ? ["careful"] : [],
     infos: query.startsWith("warns") ? ["by the way"] : [],
-    stats: { peakSamples: samplesRead },
+    stats: { peakSamples: samplesRead, decodedSamples: samplesRead },
   };
   return move({ [transferableSymbol]: [json.buffer], [valueSymbol]: answer });
 }

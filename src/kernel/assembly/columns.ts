@@ -82,10 +82,6 @@ export function inputArea(size: usize): usize {
   return inputAt;
 }
 
-export function inputBase(): usize {
-  return inputAt;
-}
-
 export function tableArea(chunkCount: u32): usize {
   const wanted = <usize>chunkCount * 12 + 12;
   if (wanted > tableBytes) {

@@ -22,7 +22,6 @@ import {
   ERROR_ENCODING,
   ERROR_ORDER,
   ERROR_TRUNCATED,
-  inputBase,
   isStale,
   mergeTail,
   reserveColumns,
@@ -45,10 +44,9 @@ let sawStale: bool = false;
  * Decodes the `chunkCount` chunks that the table describes (sorted by minimum time) into the columns, from empty.
  * `keepStale` 0 drops staleness markers. Gives the number of samples, or an error code.
  */
-export function decodeSeries(inputLength: u32, chunkCount: u32, keepStale: u32): i32 {
+export function decodeSeries(input: usize, inputLength: u32, chunkCount: u32, keepStale: u32): i32 {
   setColumnCount(0);
   sawStale = false;
-  const input = inputBase();
   let entry = tableBase();
   for (let i: u32 = 0; i < chunkCount; i++) {
     const offset = load<u32>(entry);

@@ -13,6 +13,9 @@ import { instantiateKernel } from "./module.ts";
  */
 export class QueryKernel {
   readonly #exports = instantiateKernel<QueryExports>();
+  readonly #held = new Map<Uint8Array, HeldBytes>();
+  #heldBytes = 0;
+  #decodedSamples = 0;
   #steps = 0;
   #outputAt = 0;
   #bytes: Uint8Array;
@@ -43,64 +46,100 @@ export class QueryKernel {
    * Decodes chunks [fromChunk, toChunk) that may hold samples in [minTimeMs, maxTimeMs] and gives the number of
    * samples. Staleness markers are dropped unless `keepStale`. Throws OpError "corruption" on malformed chunks.
    */
-  load(
-    source: ChunkSource,
-    range: {
-      readonly fromChunk: number;
-      readonly toChunk: number;
-      readonly minTimeMs: number;
-      readonly maxTimeMs: number;
-      readonly keepStale: boolean;
-    },
-  ): number {
+  load(source: ChunkSource, range: ChunkRange): number {
+    const held = this.#hold(source.data);
+    return held === undefined
+      ? this.#loadCopied(source, range)
+      : this.#loadHeld(source, range, held);
+  }
+
+  /** Lets go of the chunk bytes that `load` holds. Call when a query is done. */
+  release(): void {
+    for (const { at, sizeBytes } of this.#held.values()) this.#exports.releaseArea(at, sizeBytes);
+    this.#held.clear();
+    this.#heldBytes = 0;
+  }
+
+  /**
+   * The bytes of a set are copied here whole, when its first series is loaded: one copy in place of one per chunk.
+   * Undefined where that would take too much memory for good (a WebAssembly memory does not shrink).
+   */
+  #hold(data: Uint8Array): HeldBytes | undefined {
+    const known = this.#held.get(data);
+    if (known !== undefined) return known;
+    const sizeBytes = data.length + SLACK_BYTES;
+    if (this.#heldBytes + sizeBytes > HELD_BYTES_MAX) return undefined;
+    const at = this.#exports.allocArea(sizeBytes) >>> 0;
+    this.#refresh();
+    this.#bytes.set(data, at);
+    const held = { at, sizeBytes };
+    this.#held.set(data, held);
+    this.#heldBytes += sizeBytes;
+    return held;
+  }
+
+  #loadHeld(source: ChunkSource, range: ChunkRange, held: HeldBytes): number {
+    const { chunkByteOffsets, chunkByteLengths, chunkEncodings, data } = source;
+    const tableAt = this.#exports.tableArea(range.toChunk - range.fromChunk) >>> 0;
+    this.#refresh();
+    const words = this.#words;
+    const start = tableAt >>> 2;
+    let at = start;
+    for (let chunk = range.fromChunk; chunk < range.toChunk; chunk++) {
+      if (isOutside(source, chunk, range)) continue;
+      words[at] = chunkByteOffsets[chunk]!;
+      words[at + 1] = chunkByteLengths[chunk]!;
+      words[at + 2] = chunkEncodings[chunk]!;
+      at += 3;
+    }
+    // The kernel checks that each chunk lies inside of the data.
+    return this.#decode(held.at, data.length, (at - start) / 3, range.keepStale);
+  }
+
+  #loadCopied(source: ChunkSource, range: ChunkRange): number {
     const { chunkByteOffsets, chunkByteLengths, data } = source;
     const { fromChunk, toChunk } = range;
-    let first = Number.POSITIVE_INFINITY;
-    let end = 0;
     let total = 0;
     let chunks = 0;
     for (let chunk = fromChunk; chunk < toChunk; chunk++) {
       if (isOutside(source, chunk, range)) continue;
-      const offset = chunkByteOffsets[chunk]!;
-      const length = chunkByteLengths[chunk]!;
-      if (offset + length > data.length) throw malformed("its bytes are not there");
-      if (offset < first) first = offset;
-      if (offset + length > end) end = offset + length;
-      total += length;
+      if (chunkByteOffsets[chunk]! + chunkByteLengths[chunk]! > data.length) {
+        throw malformed("its bytes are not there");
+      }
+      total += chunkByteLengths[chunk]!;
       chunks++;
     }
-    if (chunks === 0) {
-      this.#exports.setColumnCount(0);
-      return 0;
-    }
-    // The chunks of a series ordinarily lie together: one copy. Scattered ones are copied one by one.
-    const together = end - first <= total + 4096;
-    const inputLength = together ? end - first : total;
-    const inputAt = this.#exports.inputArea(inputLength) >>> 0;
+    const inputAt = this.#exports.inputArea(total) >>> 0;
     const tableAt = this.#exports.tableArea(chunks) >>> 0;
     this.#refresh();
-    if (together) this.#bytes.set(data.subarray(first, end), inputAt);
-    const words = this.#words;
     let copied = 0;
     let at = tableAt >>> 2;
     for (let chunk = fromChunk; chunk < toChunk; chunk++) {
       if (isOutside(source, chunk, range)) continue;
       const offset = chunkByteOffsets[chunk]!;
       const length = chunkByteLengths[chunk]!;
-      if (together) {
-        words[at] = offset - first;
-      } else {
-        this.#bytes.set(data.subarray(offset, offset + length), inputAt + copied);
-        words[at] = copied;
-        copied += length;
-      }
-      words[at + 1] = length;
-      words[at + 2] = source.chunkEncodings[chunk]!;
+      this.#bytes.set(data.subarray(offset, offset + length), inputAt + copied);
+      this.#words[at] = copied;
+      this.#words[at + 1] = length;
+      this.#words[at + 2] = source.chunkEncodings[chunk]!;
+      copied += length;
       at += 3;
     }
-    const samples = this.#exports.decodeSeries(inputLength, chunks, range.keepStale ? 1 : 0);
+    return this.#decode(inputAt, total, chunks, range.keepStale);
+  }
+
+  #decode(inputAt: number, inputLength: number, chunks: number, keepStale: boolean): number {
+    const samples = this.#exports.decodeSeries(inputAt, inputLength, chunks, keepStale ? 1 : 0);
     this.#refresh();
     if (samples < 0) throw malformed(DECODE_ERRORS[samples] ?? `error ${samples}`);
+    this.#decodedSamples += samples;
+    return samples;
+  }
+
+  /** Samples that `load` has decoded since the last call. */
+  takeDecodedSamples(): number {
+    const samples = this.#decodedSamples;
+    this.#decodedSamples = 0;
     return samples;
   }
 
@@ -183,6 +222,25 @@ export class QueryKernel {
     this.#presence = new Uint8Array(buffer, this.#outputAt + 16 * steps, steps);
   }
 }
+
+/** Chunks [fromChunk, toChunk) of a set, those that may hold samples in [minTimeMs, maxTimeMs]. */
+interface ChunkRange {
+  readonly fromChunk: number;
+  readonly toChunk: number;
+  readonly minTimeMs: number;
+  readonly maxTimeMs: number;
+  readonly keepStale: boolean;
+}
+
+interface HeldBytes {
+  readonly at: number;
+  readonly sizeBytes: number;
+}
+
+/** The decoder looks this far ahead. */
+const SLACK_BYTES = 64;
+/** Sets of one query that are held whole; what goes over is copied series by series. */
+const HELD_BYTES_MAX = 128 * 1024 * 1024;
 
 /** The part of an EncodedSeriesSet that holds chunks. */
 export interface ChunkSource {
@@ -271,7 +329,9 @@ interface QueryExports {
   inputArea(size: number): number;
   tableArea(chunkCount: number): number;
   outputArea(steps: number): number;
-  decodeSeries(inputLength: number, chunkCount: number, keepStale: number): number;
+  allocArea(size: number): number;
+  releaseArea(at: number, size: number): void;
+  decodeSeries(inputAt: number, inputLength: number, chunkCount: number, keepStale: number): number;
   runWindow(
     fn: number,
     steps: number,
