@@ -5,7 +5,7 @@
  * on the way out it is first: no new work, then the work under way, then the parts below.
  */
 import { Overrides } from "../config/overrides.ts";
-import { limitsTree, printConfig } from "../config/print.ts";
+import { flagTexts, limitsTree, printConfig } from "../config/print.ts";
 import { Distributor } from "../distributor/distributor.ts";
 import { registerDistributorRoutes } from "../distributor/routes.ts";
 import { HttpServer } from "../http/server.ts";
@@ -146,6 +146,7 @@ export const modules: readonly Module<Parts>[] = [
         ...overview,
         registry,
         configText: (mode) => printConfig(config, mode),
+        flags: () => flagTexts(config),
         runtimeConfigText: (mode) => limits.page(mode),
         userLimits: (tenant) => limitsTree(limits.forTenant(tenant)),
       }),

@@ -18,6 +18,22 @@ export function printConfig(config: Config, mode: PrintMode): string {
   return stringify(tree, { lineWidth: 0 });
 }
 
+/** Each flag with the text that gives its value, for /api/v1/status/flags. */
+export function flagTexts(config: Config): Record<string, string> {
+  const texts: Record<string, string> = {};
+  for (const { option, place } of placedOptions) {
+    if (option.flag === undefined) continue;
+    const printed = option.kind.print(configValue(config, place));
+    texts[option.flag] =
+      option.kind.form === "structure"
+        ? JSON.stringify(printed)
+        : Array.isArray(printed)
+          ? printed.join(",")
+          : String(printed);
+  }
+  return texts;
+}
+
 /** All limits, or those that are not as in `unlike`, by Mimir's names: for /runtime_config and /api/v1/user_limits. */
 export function limitsTree(limits: Limits, unlike?: Limits): Record<string, unknown> {
   const tree: Record<string, unknown> = {};

@@ -31,6 +31,8 @@ export interface PagesSources {
   notices(): readonly string[];
   /** YAML, secrets masked. */
   configText(mode: ConfigMode): string;
+  /** Values in force by the names of their flags, secrets masked. */
+  flags(): Readonly<Record<string, string>>;
   /** YAML of the overrides in force, and how the last reading of the files went. */
   runtimeConfigText(mode: "full" | "diff"): string;
   /** Limits of one tenant by their YAML names. */
@@ -61,10 +63,21 @@ export function registerPages(
     }),
   );
 
-  const answer = buildInfo(options.build);
-  app.get("/api/v1/status/buildinfo", () => answer);
-  if (options.prometheusPrefix !== "") {
-    app.get(`${options.prometheusPrefix}/api/v1/status/buildinfo`, () => answer);
+  registerPrometheusStatus(app, options, sources);
+}
+
+/** Prometheus' status API, at the root and below the Prometheus prefix. */
+function registerPrometheusStatus(
+  app: FastifyInstance,
+  { prometheusPrefix, build }: PagesOptions,
+  sources: PagesSources,
+): void {
+  const built = buildInfo(build);
+  const success = (data: unknown): object => ({ status: "success", data });
+  for (const prefix of new Set(["", prometheusPrefix])) {
+    app.get(`${prefix}/api/v1/status/buildinfo`, () => built);
+    app.get(`${prefix}/api/v1/status/config`, () => success({ yaml: sources.configText("full") }));
+    app.get(`${prefix}/api/v1/status/flags`, () => success(sources.flags()));
   }
 }
 

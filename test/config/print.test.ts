@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parse } from "yaml";
 import { loadConfig } from "../../src/config/load.ts";
-import { printConfig } from "../../src/config/print.ts";
+import { flagTexts, printConfig } from "../../src/config/print.ts";
 import { type Config, placedOptions } from "../../src/config/schema.ts";
 
 async function configOf(...argv: string[]): Promise<Config> {
@@ -45,4 +45,17 @@ test("secrets are stars in every mode; an empty one shows that it is empty", asy
   }
   assert.match(printConfig(config, "full"), /secret_access_key: "\*{8}"/);
   assert.match(printConfig(config, "full"), /access_key_id: ""/);
+});
+
+test("the texts of the flags give the same configuration again, secrets stay secret", async () => {
+  const given = ["-data-dir=/data", "-querier.timeout=90s", "-runtime-config.file=a,b"];
+  const secret = "-common.storage.s3.secret-access-key=hidden";
+  const texts = flagTexts(await configOf(...given, secret));
+  assert.equal(texts["querier.timeout"], "1m30s");
+  assert.ok(!Object.values(texts).includes("hidden"));
+  assert.match(texts["blocks-storage.s3.secret-access-key"] ?? "", /^\*+$/);
+  const again = Object.entries(texts)
+    .filter(([, text]) => !/^\*+$/.test(text))
+    .map(([flag, text]) => `-${flag}=${text}`);
+  assert.deepEqual(await configOf(...again), await configOf(...given));
 });

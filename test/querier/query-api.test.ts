@@ -360,3 +360,36 @@ test("fast queries stay at debug", async () => {
     ["debug"],
   );
 });
+
+test("metadata and exemplars: nothing is kept, and wrong questions are refused", async () => {
+  await using api = fixture();
+  const metadata = await api.get("metadata?metric=up&limit=1");
+  assert.deepEqual(metadata.body, { status: "success", data: {} });
+  assert.equal((await api.get("metadata?limit=x")).status, 400);
+  const exemplars = await api.get("query_exemplars?query=up&start=1&end=2");
+  assert.deepEqual(exemplars.body, { status: "success", data: [] });
+  assert.deepEqual((await api.post("query_exemplars", "query=up")).body.data, []);
+  assert.equal((await api.get("query_exemplars?query=up%20up")).status, 400);
+  assert.equal((await api.get("query_exemplars?query=up&start=x")).status, 400);
+  const { status, body } = await api.get("query_exemplars?query=up&start=2&end=1");
+  assert.deepEqual(
+    [status, body.errorType, body.error],
+    [400, "bad_data", "end timestamp must not be before start timestamp"],
+  );
+});
+
+test("what this version does not have is named", async () => {
+  await using api = fixture();
+  for (const [path, feature] of [
+    ["rules", "the ruler"],
+    ["alerts", "the ruler"],
+    ["cardinality/label_names", "the cardinality API"],
+  ] as const) {
+    const { status, body } = await api.get(path);
+    assert.deepEqual(
+      [status, body.errorType, body.error],
+      [404, "not_found", `/prometheus/api/v1/${path}: ${feature} is not part of this version`],
+    );
+  }
+  assert.equal((await api.post("read", "")).status, 404);
+});

@@ -37,6 +37,7 @@ function pages(
         tenants: () => [TENANT],
         notices: () => [],
         configText: (mode) => `mode: ${mode}\n`,
+        flags: () => ({ target: "all" }),
         runtimeConfigText: (mode) => `overrides: ${mode}\n`,
         userLimits: (tenant) => ({ tenant }),
         ...sources,
@@ -165,4 +166,16 @@ test("/metrics is the registry", async () => {
   const { body, headers } = await get(fixture, "/metrics");
   assert.match(String(headers["content-type"]), /^text\/plain; version=0\.0\.4/);
   assert.match(body, /cortex_request_duration_seconds_count\{method="GET",route="ready"/);
+});
+
+test("Prometheus' status API: configuration and flags", async () => {
+  for (const prefix of ["", "/prometheus"]) {
+    const config = await get(pages(), `${prefix}/api/v1/status/config`);
+    assert.deepEqual(JSON.parse(config.body), {
+      status: "success",
+      data: { yaml: "mode: full\n" },
+    });
+    const flags = await get(pages(), `${prefix}/api/v1/status/flags`);
+    assert.deepEqual(JSON.parse(flags.body), { status: "success", data: { target: "all" } });
+  }
 });
