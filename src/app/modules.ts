@@ -40,13 +40,23 @@ const module = moduleOf<Parts>();
 
 export const modules: readonly Module<Parts>[] = [
   module("dataDir", [], ({ config, machine }) => {
-    let lock: DataDirLock | undefined;
+    // Each by itself: any of them may lie elsewhere, or inside of what another process calls its data directory.
+    const directories = [config.dataDir, config.tsdb.dir, config.ingester.wal.dir];
+    const locks: DataDirLock[] = [];
+    const release = async (): Promise<void> => {
+      for (const lock of locks.splice(0).reverse()) await lock.release();
+    };
     return {
       part: undefined,
       start: async () => {
-        lock = await machine.lockDirectory(config.dataDir);
+        try {
+          for (const path of directories) locks.push(await machine.lockDirectory(path));
+        } catch (error) {
+          await release();
+          throw error;
+        }
       },
-      stop: async () => lock?.release(),
+      stop: release,
     };
   }),
 

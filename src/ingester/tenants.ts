@@ -66,6 +66,8 @@ export class Tenants {
     await files.makeDirectory(this.#options.tsdbDirectory);
     const names: string[] = [];
     for (const name of await files.list(this.#options.tsdbDirectory)) {
+      // The lock of the folder, and those that other processes try to get and remove again.
+      if (name.startsWith("~")) continue;
       const stat = await files.stat(`${this.#options.tsdbDirectory}/${name}`);
       if (stat.isDirectory) names.push(name);
     }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { link, mkdir, readFile, rename, rm, unlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { OpError } from "../base/errors.ts";
 
 /**
@@ -16,7 +16,8 @@ export interface DataDirLock {
   release(): Promise<void>;
 }
 
-const NAME = "muninn.lock";
+/** No tenant can have this name: the file may lie among the folders of tenants. */
+const NAME = "~muninn.lock";
 
 interface Holder {
   readonly pid: number;
@@ -138,7 +139,7 @@ async function birthOf(pid: number): Promise<string> {
 function lockedError(path: string, holder: Holder): OpError {
   return new OpError(
     "data-dir-locked",
-    `the data folder is in use by process ${holder.pid} (lock file ${path}): stop that process, or give this one another -data-dir`,
+    `${dirname(path)} is in use by process ${holder.pid} (lock file ${path}): stop that process, or give this one another -data-dir`,
     { path, pid: holder.pid },
   );
 }

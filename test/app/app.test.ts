@@ -104,6 +104,44 @@ test("a data directory that another process has ends the start before anything e
   await app.stop();
 });
 
+test("heads and log that lie elsewhere are kept from other processes too", async () => {
+  const { tsdb, ingester } = defaultConfig();
+  const held = new Set<string>();
+  const machine = {
+    lockDirectory: async (path: string) => {
+      if (held.has(path)) throw new OpError("data-dir-locked", `${path} is in use`);
+      held.add(path);
+      return {
+        release: async () => {
+          held.delete(path);
+        },
+      };
+    },
+  };
+  const start = async (dataDir: string, tsdbDir: string, walDir: string) => {
+    const { app } = newApp({
+      machine,
+      config: {
+        dataDir,
+        tsdb: { ...tsdb, dir: tsdbDir },
+        ingester: { ...ingester, wal: { ...ingester.wal, dir: walDir } },
+      },
+    });
+    await app.start().catch(async (error: unknown) => {
+      await app.stop();
+      throw error;
+    });
+    return app;
+  };
+  const first = await start("/a", "/a/tsdb", "/fast/wal");
+  const mine = [...held];
+  await assert.rejects(start("/b", "/a/tsdb", "/b/wal"), { message: "/a/tsdb is in use" });
+  await assert.rejects(start("/b", "/b/tsdb", "/fast/wal"), { message: "/fast/wal is in use" });
+  assert.deepEqual([...held], mine, "what was taken before the refusal is given back");
+  await first.stop();
+  assert.deepEqual([...held], []);
+});
+
 test("the data directory is given back last", async () => {
   const { app, server } = newApp({
     machine: {

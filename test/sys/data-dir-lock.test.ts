@@ -36,7 +36,7 @@ test("a second lock is refused with the process id, and given after a release", 
       assert.match(error.message, new RegExp(`in use by process ${process.pid} `));
       return true;
     });
-    assert.deepEqual(await readdir(data), ["muninn.lock"]);
+    assert.deepEqual(await readdir(data), ["~muninn.lock"]);
     await lock.release();
     assert.deepEqual(await readdir(data), []);
     await (await lockDataDirectory(data)).release();
@@ -45,11 +45,11 @@ test("a second lock is refused with the process id, and given after a release", 
 
 test("a lock of a dead process is taken over", async () => {
   await inFolder(async (folder) => {
-    await writeFile(join(folder, "muninn.lock"), lockOf(await deadPid(), ""));
+    await writeFile(join(folder, "~muninn.lock"), lockOf(await deadPid(), ""));
     const lock = await lockDataDirectory(folder);
-    const { pid } = JSON.parse(await readFile(join(folder, "muninn.lock"), "utf8"));
+    const { pid } = JSON.parse(await readFile(join(folder, "~muninn.lock"), "utf8"));
     assert.equal(pid, process.pid);
-    assert.deepEqual(await readdir(folder), ["muninn.lock"]);
+    assert.deepEqual(await readdir(folder), ["~muninn.lock"]);
     await lock.release();
   });
 });
@@ -57,14 +57,14 @@ test("a lock of a dead process is taken over", async () => {
 test("a lock of an earlier process with an id that lives again is taken over", async (t) => {
   if (process.platform !== "linux") return t.skip("start times of processes need Linux' /proc");
   await inFolder(async (folder) => {
-    await writeFile(join(folder, "muninn.lock"), lockOf(process.pid, "another-boot 1"));
+    await writeFile(join(folder, "~muninn.lock"), lockOf(process.pid, "another-boot 1"));
     await (await lockDataDirectory(folder)).release();
   });
 });
 
 test("a lock of a living process of which nothing more is known is respected", async () => {
   await inFolder(async (folder) => {
-    await writeFile(join(folder, "muninn.lock"), lockOf(process.ppid, ""));
+    await writeFile(join(folder, "~muninn.lock"), lockOf(process.ppid, ""));
     await assert.rejects(lockDataDirectory(folder), { code: "data-dir-locked" });
   });
 });
@@ -72,7 +72,7 @@ test("a lock of a living process of which nothing more is known is respected", a
 test("a lock file that is none is taken over", async () => {
   for (const text of ["", "{", "12", '{"pid":"1"}', "null"]) {
     await inFolder(async (folder) => {
-      await writeFile(join(folder, "muninn.lock"), text);
+      await writeFile(join(folder, "~muninn.lock"), text);
       await (await lockDataDirectory(folder)).release();
     });
   }
@@ -81,8 +81,8 @@ test("a lock file that is none is taken over", async () => {
 test("a takeover that died half-way does not bar the next one", async () => {
   await inFolder(async (folder) => {
     const dead = await deadPid();
-    await writeFile(join(folder, "muninn.lock"), lockOf(dead, ""));
-    await writeFile(join(folder, "muninn.lock.takeover"), lockOf(dead, ""));
+    await writeFile(join(folder, "~muninn.lock"), lockOf(dead, ""));
+    await writeFile(join(folder, "~muninn.lock.takeover"), lockOf(dead, ""));
     await (await lockDataDirectory(folder)).release();
     assert.deepEqual(await readdir(folder), []);
   });
@@ -91,7 +91,7 @@ test("a takeover that died half-way does not bar the next one", async () => {
 test("of many that find a stale lock exactly one gets it", async () => {
   for (let round = 0; round < 20; round++) {
     await inFolder(async (folder) => {
-      await writeFile(join(folder, "muninn.lock"), lockOf(999_999_999, ""));
+      await writeFile(join(folder, "~muninn.lock"), lockOf(999_999_999, ""));
       const attempts = await Promise.allSettled(
         Array.from({ length: 8 }, async () => await lockDataDirectory(folder)),
       );
@@ -107,8 +107,8 @@ test("of many that find a stale lock exactly one gets it", async () => {
 test("a release leaves a lock that is somebody else's", async () => {
   await inFolder(async (folder) => {
     const lock = await lockDataDirectory(folder);
-    await writeFile(join(folder, "muninn.lock"), lockOf(1, ""));
+    await writeFile(join(folder, "~muninn.lock"), lockOf(1, ""));
     await lock.release();
-    assert.deepEqual(await readdir(folder), ["muninn.lock"]);
+    assert.deepEqual(await readdir(folder), ["~muninn.lock"]);
   });
 });
