@@ -1,6 +1,7 @@
 /** `chunk_idle_period`: open chunks of series that rest leave memory, and nothing else changes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { SeededRandom } from "../../src/base/random.ts";
 import { valueText } from "../testkit/read-series-set.ts";
 import type { BatchSeries } from "../testkit/series-batch.ts";
@@ -98,3 +99,60 @@ for (const [how, checkpointBytes] of [
     await after.ingester.stop();
   });
 }
+
+const step = fc.record({
+  series: fc.integer({ min: 0, max: 2 }),
+  kind: fc.constantFrom("next", "next", "late", "rest"),
+  minutes: fc.integer({ min: 0, max: 25 }),
+});
+
+test("whatever rests and comes back, late samples included, is there, also after a crash", async () => {
+  let closedInAll = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { minLength: 5, maxLength: 30 }),
+      fc.boolean(),
+      async (steps, checkpoints) => {
+        const options = {
+          ingester: { chunkIdleTimeoutMs: 5 * MINUTE, checkpointBytes: checkpoints ? 0 : 1 << 30 },
+        };
+        const fixture = await IngesterFixture.start(options);
+        const want: Record<string, [number, number][]> = {};
+        for (const [index, { series: number, kind, minutes }] of steps.entries()) {
+          if (kind === "rest") {
+            await fixture.clock.advance(minutes * MINUTE);
+            await fixture.maintain();
+            continue;
+          }
+          await fixture.clock.advance(1000);
+          // No two samples of a series share a time: what wins then is another matter.
+          const timeMs =
+            fixture.clock.nowMs() - (kind === "late" ? minutes * MINUTE + index + 1 : 0);
+          const { rejected } = await fixture.push("t", [series(`m${number}`, [timeMs, index])]);
+          if (rejected.length > 0) continue;
+          want[`__name__=m${number}`] ??= [];
+          want[`__name__=m${number}`]?.push([timeMs, index]);
+        }
+        const expected = Object.fromEntries(
+          Object.entries(want).map(([name, samples]) => [
+            name,
+            texts(...samples.toSorted(([left], [right]) => left - right)),
+          ]),
+        );
+        assert.deepEqual(await fixture.read("t"), expected);
+        closedInAll += await closedChunks(fixture);
+        const clock = new TestClock(fixture.clock.nowMs());
+        const after = await IngesterFixture.start({
+          ...options,
+          files: fixture.files.copy(),
+          clock,
+        });
+        assert.deepEqual(await after.read("t"), expected);
+        await after.ingester.stop();
+        await fixture.ingester.stop();
+      },
+    ),
+    { numRuns: 40 },
+  );
+  assert.ok(closedInAll > 40, "the steps do close chunks");
+});
