@@ -49,6 +49,9 @@ export function formatTimestamp(timeMs: number): string {
 
 /** A sample's value: decimal, with an exponent of at least two digits from 1e21 on and below 1e-6. */
 export function formatSample(value: number): string {
+  const magnitude = Math.abs(value);
+  // In this range JavaScript and Go print the same, without an exponent.
+  if (magnitude >= 1e-6 && magnitude < 1e21) return String(value);
   const text = String(value);
   if (text === "Infinity") return "+Inf";
   if (text === "-Infinity") return "-Inf";
