@@ -28,7 +28,7 @@ h1 { font-size: 1.35rem; margin: .6rem 0 1rem; }
 h2 { font-size: 1rem; margin: 0 0 .6rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: .7rem;
   padding: 1.1rem 1.25rem; margin: 0 0 1rem; }
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: 1rem; margin-bottom: 1rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: 1rem; margin-bottom: 1rem; }
 .grid section { margin: 0; }
 .figure { font-size: 1.7rem; font-weight: 650; font-variant-numeric: tabular-nums; }
 .soft { color: var(--soft); }

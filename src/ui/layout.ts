@@ -48,7 +48,7 @@ function renderPage({ pathPrefix, version }: PageFrame, { title, body, live }: P
 </head>
 <body>
 <header>
-<a href="${pathPrefix}/"><span class="mark">ᛗ</span><b>Muninn</b></a>
+<a href="${pathPrefix}/"><span class="mark">M</span><b>Muninn</b></a>
 <nav><a href="${pathPrefix}/services">Services</a><a href="${pathPrefix}/ingester/tenants">Tenants</a><a href="${pathPrefix}/config">Configuration</a></nav>
 </header>
 <main>
