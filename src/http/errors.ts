@@ -218,11 +218,10 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
   ),
 
   // Prometheus API.
-  "bad-data": rule(400, "bad_data", "A parameter or the query is wrong; the text says where."),
-  bad_data: rule(
+  "bad-data": rule(
     400,
     "bad_data",
-    "The query has a fault of syntax or type; the text gives line and column.",
+    "A parameter or the query is wrong; the text says where (line and column in a query).",
   ),
   execution: rule(422, "execution", "The query is valid but cannot be evaluated."),
   canceled: rule(499, "canceled", "The client went away before the answer was ready.", "debug"),
@@ -238,11 +237,6 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     "Too many queries wait already; retry later.",
   ),
   "not-implemented": rule(
-    422,
-    "execution",
-    "The part of PromQL that the text names is not built yet.",
-  ),
-  not_implemented: rule(
     422,
     "execution",
     "The part of PromQL that the text names is not built yet.",

@@ -69,7 +69,7 @@ export class PatternCache {
   }
 }
 
-/** Throws OpError "bad_data" for a pattern that Go would not compile either. */
+/** Throws OpError "bad-data" for a pattern that Go would not compile either. */
 export function compileMatcher(matcher: Matcher, cache?: PatternCache): CompiledMatcher {
   const isPattern = matcher.type === "=~" || matcher.type === "!~";
   const accepted = !isPattern
@@ -197,12 +197,12 @@ function compileRegex(pattern: string): ValueSet {
 function parseRegex(pattern: string): RE2JS {
   if (pattern.length > REGEX_CHARACTERS_MAX) {
     const start = `${pattern.slice(0, 100)}…`;
-    throw new OpError("bad_data", `error parsing regexp: expression too large: \`${start}\``);
+    throw new OpError("bad-data", `error parsing regexp: expression too large: \`${start}\``);
   }
   try {
     return RE2JS.compile(pattern, RE2JS.DOTALL);
   } catch (error) {
-    throw new OpError("bad_data", syntaxMessage(pattern, error), { pattern }, { cause: error });
+    throw new OpError("bad-data", syntaxMessage(pattern, error), { pattern }, { cause: error });
   }
 }
 

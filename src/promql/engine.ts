@@ -51,7 +51,7 @@ export interface QueryResult {
 /**
  * Evaluates a planned query over the sets that its selectors asked for (one set per entry of `plan.selectors`, in
  * their order). Pure computation: no clock, no IO. Throws OpError "execution" (the query cannot be answered),
- * "not_implemented", or "corruption" (malformed chunks).
+ * "not-implemented", or "corruption" (malformed chunks).
  */
 export function evaluate(
   query: string,

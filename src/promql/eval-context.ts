@@ -70,8 +70,8 @@ export function executionError(message: string): OpError<"execution"> {
   return new OpError("execution", message);
 }
 
-export function notImplemented(name: string): OpError<"not_implemented"> {
-  return new OpError("not_implemented", `not implemented: ${name}`);
+export function notImplemented(name: string): OpError<"not-implemented"> {
+  return new OpError("not-implemented", `not implemented: ${name}`);
 }
 
 /** Runs `use` on all series of an expression, held in memory for that long. */

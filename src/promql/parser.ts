@@ -56,7 +56,7 @@ const DURATION_SECONDS_MAX = 2 ** 63 / 1e9;
 
 /**
  * PromQL text to a checked tree. The grammar is the Prometheus project's own (lezer-promql); this file turns its
- * syntax tree into ours. Throws OpError "bad_data" with Prometheus' message and position, or "not_implemented" for
+ * syntax tree into ours. Throws OpError "bad-data" with Prometheus' message and position, or "not-implemented" for
  * syntax that is newer than the engine.
  */
 export function parseExpr(input: string, options: ParseOptions = DEFAULT_PARSE_OPTIONS): Expr {
@@ -118,7 +118,7 @@ class TreeBuilder {
       case "FunctionCall":
         return this.#call(node, depth);
       default:
-        throw new OpError("not_implemented", `not implemented: ${node.name}`, {});
+        throw new OpError("not-implemented", `not implemented: ${node.name}`, {});
     }
   }
 
@@ -490,6 +490,6 @@ function withEnd(expr: Expr, to: number): Expr {
   return expr;
 }
 
-function notImplemented(what: string): OpError<"not_implemented"> {
-  return new OpError("not_implemented", `not implemented: ${what}`);
+function notImplemented(what: string): OpError<"not-implemented"> {
+  return new OpError("not-implemented", `not implemented: ${what}`);
 }

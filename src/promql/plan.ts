@@ -67,14 +67,14 @@ const LABEL_READING_FUNCTIONS = new Set(
   ),
 );
 
-/** Throws OpError "bad_data" if the expression cannot be asked over a range. */
+/** Throws OpError "bad-data" if the expression cannot be asked over a range. */
 export function planQuery(expr: Expr, options: QueryOptions): QueryPlan {
   const isInstant = options.stepMs === 0;
   const type = valueType(expr);
   if (!isInstant && (type === "string" || type === "matrix")) {
     const name = type === "matrix" ? "range vector" : type;
     throw new OpError(
-      "bad_data",
+      "bad-data",
       `invalid expression type ${JSON.stringify(name)} for range query, must be Scalar or instant Vector`,
     );
   }

@@ -7,8 +7,8 @@ import { quoteGo } from "./go-text.ts";
  * first error is; this file reads the text once more, as Prometheus' lexer would, because an error of the lexer
  * (an unclosed parenthesis, a foreign character) before that place is what Prometheus would report.
  */
-export function parseError(input: string, offset: number, message: string): OpError<"bad_data"> {
-  return new OpError("bad_data", `${position(input, offset)}: parse error: ${message}`, { offset });
+export function parseError(input: string, offset: number, message: string): OpError<"bad-data"> {
+  return new OpError("bad-data", `${position(input, offset)}: parse error: ${message}`, { offset });
 }
 
 /** "line:column", both from 1; columns count bytes, as in Prometheus. */
@@ -24,11 +24,11 @@ export function syntaxError(
   input: string,
   grammarOffset: number,
   place: { context: string; expected: string },
-): OpError<"bad_data"> {
+): OpError<"bad-data"> {
   const { tokens, problem } = tokenize(input);
   if (tokens.length === 0 && problem === undefined) {
     return new OpError(
-      "bad_data",
+      "bad-data",
       "unknown position: parse error: no expression found in input",
       {},
     );
@@ -55,7 +55,7 @@ export function syntaxError(
 }
 
 /** An error of the lexer alone, for text that lezer is lenient about (unterminated strings). */
-export function lexicalError(input: string): OpError<"bad_data"> | undefined {
+export function lexicalError(input: string): OpError<"bad-data"> | undefined {
   const { problem } = tokenize(input);
   return problem === undefined ? undefined : parseError(input, problem.at, problem.message);
 }

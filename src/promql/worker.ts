@@ -43,7 +43,7 @@ export interface QuerySuccess {
 
 export interface QueryFailure {
   readonly ok: false;
-  readonly kind: "bad_data" | "execution" | "not_implemented" | "internal";
+  readonly kind: "bad-data" | "execution" | "not-implemented" | "internal";
   readonly message: string;
 }
 
@@ -84,9 +84,9 @@ function classify(error: unknown): { kind: QueryFailure["kind"]; message: string
   const message = errorMessage(error);
   if (!(error instanceof OpError)) return { kind: "internal", message };
   switch (error.code) {
-    case "bad_data":
+    case "bad-data":
     case "execution":
-    case "not_implemented":
+    case "not-implemented":
       return { kind: error.code, message };
     default:
       return { kind: "internal", message };

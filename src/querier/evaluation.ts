@@ -88,11 +88,8 @@ function refusing<Result>(refuse: (reason: string) => OpError, run: () => Result
   try {
     return run();
   } catch (error) {
-    if (!(error instanceof OpError)) throw error;
-    // src/promql may write its codes as the API's error types.
-    const code = error.code.replaceAll("_", "-");
-    if (code === "bad-data") throw refuse(error.message);
-    throw new OpError(code, error.message, error.data, { cause: error });
+    if (error instanceof OpError && error.code === "bad-data") throw refuse(error.message);
+    throw error;
   }
 }
 
@@ -122,7 +119,7 @@ export function readAnswer(answer: QueryAnswer): QuerySuccess {
   if (answer.ok) return answer;
   // A bug or corrupt data: not for the eyes of the client, and logged as an error where it is answered.
   if (answer.kind === "internal") throw new Error(answer.message);
-  throw new OpError(answer.kind.replaceAll("_", "-"), answer.message);
+  throw new OpError(answer.kind, answer.message);
 }
 
 function parseOptions(limits: Limits): ParseOptions {

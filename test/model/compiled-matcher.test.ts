@@ -176,7 +176,7 @@ describe("compileMatcher", () => {
         assert.throws(
           () => compile(type, source),
           (error) =>
-            error instanceof OpError && error.code === "bad_data" && error.message === message,
+            error instanceof OpError && error.code === "bad-data" && error.message === message,
           `${source}: ${message}`,
         );
       }
@@ -189,7 +189,7 @@ describe("compileMatcher", () => {
     assert.equal(compile("=~", "a".repeat(70_000)).matches("a".repeat(70_000)), true);
   });
 
-  it("answers any pattern with a matcher or with bad_data", () => {
+  it("answers any pattern with a matcher or with bad-data", () => {
     const parts = fc.constantFrom(
       ...Array.from("ab.*+?|()[]{}^$\\,01-"),
       "(?",
@@ -212,7 +212,7 @@ describe("compileMatcher", () => {
             assert.equal(matcher.matches(value), expected.matches(value));
           }
         } catch (error) {
-          assert.ok(error instanceof OpError && error.code === "bad_data", String(error));
+          assert.ok(error instanceof OpError && error.code === "bad-data", String(error));
           assert.equal(expected, undefined, "RE2 refuses it too");
         }
       }),

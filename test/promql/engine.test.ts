@@ -237,7 +237,7 @@ test("what is missing says so", () => {
       () => ask(query, counters(1)),
       (error) =>
         error instanceof OpError &&
-        error.code === "not_implemented" &&
+        error.code === "not-implemented" &&
         error.message === `not implemented: ${name}`,
     );
   }

@@ -15,7 +15,7 @@ function refused(input: string, message: string, options = DEFAULT_PARSE_OPTIONS
       assert.equal(error.message, message, input);
       assert.equal(
         error.code,
-        message.startsWith("not implemented") ? "not_implemented" : "bad_data",
+        message.startsWith("not implemented") ? "not-implemented" : "bad-data",
       );
       return true;
     },

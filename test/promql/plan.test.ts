@@ -97,7 +97,7 @@ test("ranges of strings and range vectors are refused", () => {
       () => selectors(query),
       (error) =>
         error instanceof OpError &&
-        error.code === "bad_data" &&
+        error.code === "bad-data" &&
         error.message ===
           `invalid expression type "${type}" for range query, must be Scalar or instant Vector`,
     );

@@ -59,13 +59,13 @@ test("failures are values", () => {
   assert.equal(kind("m_total"), "ok");
   assert.equal(
     kind("m_total["),
-    "bad_data: 1:9: parse error: unexpected end of input in duration expression",
+    "bad-data: 1:9: parse error: unexpected end of input in duration expression",
   );
   assert.equal(
     kind("m_total[5m]"),
-    'bad_data: invalid expression type "range vector" for range query, must be Scalar or instant Vector',
+    'bad-data: invalid expression type "range vector" for range query, must be Scalar or instant Vector',
   );
-  assert.equal(kind("histogram_sum(m_total)"), "not_implemented: not implemented: histogram_sum");
+  assert.equal(kind("histogram_sum(m_total)"), "not-implemented: not implemented: histogram_sum");
   assert.match(
     kind("sum_over_time(m_total[1y:1s])"),
     /^execution: query processing would load too many samples/,
