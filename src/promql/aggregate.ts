@@ -113,22 +113,20 @@ const FOLDS: Partial<Record<Aggregate["op"], Fold>> = {
   stdvar: foldVariance,
 };
 
+/**
+ * Kahan's sum as Neumaier improved it. It begins with 0, which changes no sum but that of -0 alone, and that one the rest
+ * turns into 0 anyway. Once the sum is infinite the rest is worthless; `finishGroup` leaves it out.
+ */
 function foldSum(group: Group, values: Float64Array, present: Uint8Array): void {
   const { values: sums, second: rests, present: seen } = group;
   for (let s = 0; s < present.length; s++) {
     if (present[s] === 0) continue;
     const value = values[s]!;
-    if (seen[s] === 0) {
-      seen[s] = 1;
-      sums[s] = value;
-      continue;
-    }
     const sum = sums[s]!;
     const total = sum + value;
-    if (Math.abs(total) === Number.POSITIVE_INFINITY) rests[s] = 0;
-    else if (Math.abs(sum) >= Math.abs(value)) rests[s]! += sum - total + value;
-    else rests[s]! += value - total + sum;
+    rests[s]! += Math.abs(sum) >= Math.abs(value) ? sum - total + value : value - total + sum;
     sums[s] = total;
+    seen[s] = 1;
   }
 }
 
@@ -239,8 +237,9 @@ function finishGroup(op: Aggregate["op"], group: Group): void {
   for (let s = 0; s < values.length; s++) {
     if (present[s] === 0) continue;
     const value = values[s]!;
-    if (op === "sum") values[s] = value + second[s]!;
-    else if (op === "stdvar") values[s] = value / counts[s]!;
+    if (op === "sum") {
+      if (Math.abs(value) !== Number.POSITIVE_INFINITY) values[s] = value + second[s]!;
+    } else if (op === "stdvar") values[s] = value / counts[s]!;
     else if (op === "stddev") values[s] = Math.sqrt(value / counts[s]!);
     else if (incremental[s] === 1) values[s] = value + second[s]!;
     else values[s] = value / counts[s]! + second[s]! / counts[s]!;
