@@ -63,6 +63,7 @@ const VICTORIA_METRICS: ServerKind = {
       `-httpListenAddr=127.0.0.1:${port}`,
       "-retentionPeriod=100y",
       "-search.latencyOffset=0s",
+      "-search.maxUniqueTimeseries=10000000",
       "-loggerLevel=WARN",
     ];
   },
