@@ -4,6 +4,10 @@
  */
 import { move, transferableSymbol, valueSymbol } from "piscina";
 import runQuery, { type QueryJob } from "../promql/worker.ts";
+import { moveThreadToBackground } from "../sys/thread-priority.ts";
+
+// Pushes go first: see the function.
+moveThreadToBackground();
 
 export default function run(job: QueryJob): unknown {
   const answer = runQuery(job);
