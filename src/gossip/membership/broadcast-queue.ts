@@ -1,0 +1,141 @@
+/**
+ * Messages to gossip, each a limited number of times, those sent least often first, and of these the largest that
+ * fits. A newer message about the same subject replaces the older one.
+ */
+export interface Broadcast {
+  readonly message: Uint8Array;
+  /** At most one message of a subject waits. Without one, `replaces` alone decides. */
+  readonly subject?: string;
+  replaces?(older: Broadcast): boolean;
+  /** Sent often enough, replaced, or dropped. */
+  finished?(): void;
+}
+
+interface Queued {
+  readonly broadcast: Broadcast;
+  readonly order: number;
+  transmits: number;
+}
+
+export class BroadcastQueue {
+  readonly #retransmitMultiplier: number;
+  readonly #lengthMax: number;
+  /** Sorted: see `compare`. */
+  #queue: Queued[] = [];
+  readonly #bySubject = new Map<string, Queued>();
+  #sizeBytes = 0;
+  #order = 0;
+  #dropped = 0;
+
+  constructor(options: { readonly retransmitMultiplier: number; readonly lengthMax: number }) {
+    this.#retransmitMultiplier = options.retransmitMultiplier;
+    this.#lengthMax = options.lengthMax;
+  }
+
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** How many were given up because the queue was full. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  add(broadcast: Broadcast): void {
+    const { subject } = broadcast;
+    const older = subject === undefined ? undefined : this.#bySubject.get(subject);
+    if (older !== undefined) this.#finish(older);
+    if (broadcast.replaces !== undefined) {
+      for (const queued of this.#queue.filter((each) => broadcast.replaces?.(each.broadcast))) {
+        this.#finish(queued);
+      }
+    }
+    this.#insert({ broadcast, order: this.#order++, transmits: 0 });
+    while (this.#queue.length > this.#lengthMax) {
+      this.#dropped++;
+      this.#finish(this.#queue.at(-1) as Queued);
+    }
+  }
+
+  /** Messages that fit into `limitBytes`, each taking `overheadBytes` more. Counts them as sent. */
+  take(overheadBytes: number, limitBytes: number, memberCount: number): Uint8Array[] {
+    let leftBytes = limitBytes;
+    const taken = this.#queue.filter(({ broadcast: { message } }) => {
+      const fits = message.length + overheadBytes <= leftBytes;
+      if (fits) leftBytes -= message.length + overheadBytes;
+      return fits;
+    });
+    this.#countTransmits(taken, memberCount);
+    return taken.map(({ broadcast }) => broadcast.message);
+  }
+
+  /** The first message of more than `limitBytes`, which `take` never gives. Counts it as sent. */
+  takeLarger(limitBytes: number, memberCount: number): Uint8Array | undefined {
+    const queued = this.#queue.find(({ broadcast }) => broadcast.message.length > limitBytes);
+    if (queued === undefined) return undefined;
+    this.#countTransmits([queued], memberCount);
+    return queued.broadcast.message;
+  }
+
+  #countTransmits(taken: readonly Queued[], memberCount: number): void {
+    const limit = retransmitLimit(this.#retransmitMultiplier, memberCount);
+    for (const queued of taken) {
+      if (queued.transmits + 1 >= limit) this.#finish(queued);
+      else {
+        this.#remove(queued);
+        queued.transmits++;
+        this.#insert(queued);
+      }
+    }
+  }
+
+  #finish(queued: Queued): void {
+    this.#remove(queued);
+    queued.broadcast.finished?.();
+  }
+
+  #insert(queued: Queued): void {
+    this.#queue.splice(this.#placeOf(queued), 0, queued);
+    this.#sizeBytes += queued.broadcast.message.length;
+    const { subject } = queued.broadcast;
+    if (subject !== undefined) this.#bySubject.set(subject, queued);
+  }
+
+  #remove(queued: Queued): void {
+    const index = this.#placeOf(queued);
+    if (this.#queue[index] !== queued) return;
+    this.#queue.splice(index, 1);
+    this.#sizeBytes -= queued.broadcast.message.length;
+    const { subject } = queued.broadcast;
+    if (subject !== undefined) this.#bySubject.delete(subject);
+  }
+
+  /** Where it is, or would be. */
+  #placeOf(queued: Queued): number {
+    let low = 0;
+    let high = this.#queue.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compare(this.#queue[middle] as Queued, queued) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** No two are equal: `order` is unique. */
+function compare(left: Queued, right: Queued): number {
+  return (
+    left.transmits - right.transmits ||
+    right.broadcast.message.length - left.broadcast.message.length ||
+    right.order - left.order
+  );
+}
+
+export function retransmitLimit(multiplier: number, memberCount: number): number {
+  return multiplier * Math.ceil(Math.log10(memberCount + 1));
+}
