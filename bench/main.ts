@@ -10,10 +10,12 @@
  * Every figure is CPU, memory or time of the server's process as the kernel counts it; the sender runs here, on the
  * same machine, with bodies made beforehand.
  */
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { FigureTable, format } from "./figure.ts";
 import { updatePage } from "./performance-page.ts";
+import { machineCpuSeconds, ownCpuSeconds } from "./process-usage.ts";
 import { ingest } from "./programs/ingest.ts";
 import { newSeries } from "./programs/new-series.ts";
 import { paced } from "./programs/paced.ts";
@@ -59,7 +61,11 @@ const scale = values.smoke ? SMOKE_SCALE : Number(values.scale);
 const table = new FigureTable();
 for (const program of chosen) {
   console.log(`\n=== ${program.name}: ${program.what}`);
+  const others = watchOthers();
   await program.run({ servers: [MUNINN, ...peers], table, scale });
+  const percent = others();
+  table.endProgram(percent);
+  console.log(`other programs took ${format(percent)} % of the machine meanwhile`);
 }
 
 console.log("");
@@ -76,4 +82,15 @@ if (values.write) {
   const page = join(import.meta.dirname, "../docs/performance.md");
   updatePage(page, table.figures, new Date().toISOString().slice(0, 10));
   console.log(`\nwritten to ${page}`);
+}
+
+/** Call the result once all servers have ended: what others took since, in percent of all cores. */
+function watchOthers(): () => number {
+  const othersSeconds = (): number => machineCpuSeconds() - ownCpuSeconds();
+  const beganSeconds = othersSeconds();
+  const beganMs = performance.now();
+  return () => {
+    const coreSeconds = ((performance.now() - beganMs) / 1000) * availableParallelism();
+    return Math.max(0, (100 * (othersSeconds() - beganSeconds)) / coreSeconds);
+  };
 }

@@ -41,7 +41,7 @@ function rowOf(figure: Figure, measured: string): string {
     figure.budget === undefined ? "–" : `≤ ${figure.budget}`,
     value("Prometheus"),
     value("VictoriaMetrics"),
-    measured,
+    `${measured}, others ${format(figure.othersPercent)} %`,
   ];
   return `| ${cells.join(" | ")} |`;
 }

@@ -13,6 +13,22 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
+/** Of this process and of all its children that have ended. */
+export function ownCpuSeconds(): number {
+  const stat = readFileSync("/proc/self/stat", "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticks = [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0);
+  return ticks / TICKS_PER_SECOND;
+}
+
+/** Of everything on the machine: user, nice, system and interrupts. */
+export function machineCpuSeconds(): number {
+  const [line = ""] = readFileSync("/proc/stat", "utf8").split("\n");
+  const fields = line.trim().split(/\s+/).slice(1).map(Number);
+  const ticks = [0, 1, 2, 5, 6].reduce((sum, field) => sum + (fields[field] ?? 0), 0);
+  return ticks / TICKS_PER_SECOND;
+}
+
 export function residentBytes(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1024;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { type TemporaryFolder, temporaryFolder } from "./harness/folder.ts";
 import { Muninn } from "./harness/muninn.ts";
+import { delay } from "./harness/poll.ts";
 import { type Exit, Program } from "./harness/program.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -101,6 +102,16 @@ test("an occupied port is said in one line, exit 1", async () => {
   assert.equal(code, 1);
   assert.match(output, new RegExp(`${first.port}`));
   assert.match(output, /in use|EADDRINUSE/);
+});
+
+test("a data directory in use is refused, and the process that has it goes on", async () => {
+  await using folder = await temporaryFolder("config");
+  await using first = await Muninn.start({ dataDirectory: folder.path });
+  await using second = await Muninn.launch({ dataDirectory: folder.path });
+  const exit = await Promise.race([second.program.exited, delay(20_000, undefined)]);
+  assert.equal(exit?.code, 1, `not ended with 1:\n${second.program.output}`);
+  assert.match(second.program.output, /in use|lock|another/i);
+  assert.equal((await first.request("/ready")).status, 200);
 });
 
 test("the blueprint's mimir.yaml loads verbatim, starts, and says that S3 cannot be reached", async () => {

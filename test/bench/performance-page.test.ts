@@ -19,16 +19,23 @@ test("new figures replace their rows, others stay, the text around is untouched"
           ["Muninn", 0.25],
           ["Prometheus", 6.1],
         ]),
+        othersPercent: 1.5,
       },
-      { id: "new", what: "New", unit: "ms", values: new Map([["Muninn", 123.4]]) },
+      {
+        id: "new",
+        what: "New",
+        unit: "ms",
+        values: new Map([["Muninn", 123.4]]),
+        othersPercent: 0,
+      },
     ],
     "today",
   );
   assert.equal(
     page,
     `text\n<!-- results -->\n${HEAD}\n| \`old\` | kept | 1 | – | – | – | then |\n` +
-      "| `cpu` | CPU (s) | 0.25 | ≤ 0.5 | 6.10 | – | today |\n" +
-      "| `new` | New (ms) | 123 | – | – | – | today |\n<!-- /results -->\nmore\n",
+      "| `cpu` | CPU (s) | 0.25 | ≤ 0.5 | 6.10 | – | today, others 1.50 % |\n" +
+      "| `new` | New (ms) | 123 | – | – | – | today, others 0.00 % |\n<!-- /results -->\nmore\n",
   );
 });
 
@@ -36,7 +43,7 @@ test("a missed budget is marked as missed", () => {
   const values = new Map([["Muninn", 0.75]]);
   const page = replaceRows(
     PAGE,
-    [{ id: "cpu", what: "CPU", unit: "s", budget: 0.5, values }],
+    [{ id: "cpu", what: "CPU", unit: "s", budget: 0.5, values, othersPercent: 0 }],
     "today",
   );
   assert.match(page, /\| 0\.75 \*\*missed\*\* \| ≤ 0\.5 \|/);

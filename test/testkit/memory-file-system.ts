@@ -222,7 +222,7 @@ export class MemoryFileSystem implements FileSystem {
   #file(path: string): File {
     const [folder, name] = this.#locate(path);
     const file = folder.live.get(name);
-    if (file === undefined) throw failure("ENOENT", path);
+    if (file === undefined) throw failure(this.#folders.has(key(path)) ? "EISDIR" : "ENOENT", path);
     return file;
   }
 }

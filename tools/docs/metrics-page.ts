@@ -3,6 +3,7 @@ import { App } from "../../src/app/app.ts";
 import type { Logger } from "../../src/base/logger.ts";
 import { SeededRandom } from "../../src/base/random.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
+import { newKvMetrics } from "../../src/gossip/kv/metrics.ts";
 import { newGossipMetrics } from "../../src/gossip/metrics.ts";
 import { NodeFileSystem } from "../../src/sys/node-file-system.ts";
 import { SystemClock } from "../../src/sys/system-clock.ts";
@@ -65,5 +66,10 @@ async function allMetrics(): Promise<readonly MetricObject[]> {
 function registryOfUnwiredParts(): Registry {
   const registry = new Registry();
   newGossipMetrics(registry, () => ({ liveCount: 0, healthScore: 0 }));
+  newKvMetrics(registry, () => ({
+    keyCount: 0,
+    queue: { length: 0, sizeBytes: 0, dropped: 0 },
+    tombstones: new Map(),
+  }));
   return registry;
 }

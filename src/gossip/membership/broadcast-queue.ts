@@ -4,8 +4,9 @@
  */
 export interface Broadcast {
   readonly message: Uint8Array;
-  /** At most one message of a subject waits. Without one, `replaces` alone decides. */
-  readonly subject?: string;
+  /** Only messages of one group can replace each other. */
+  readonly group: string;
+  /** Absent: it replaces all of its group. */
   replaces?(older: Broadcast): boolean;
   /** Sent often enough, replaced, or dropped. */
   finished?(): void;
@@ -22,7 +23,7 @@ export class BroadcastQueue {
   readonly #lengthMax: number;
   /** Sorted: see `compare`. */
   #queue: Queued[] = [];
-  readonly #bySubject = new Map<string, Queued>();
+  readonly #groups = new Map<string, Set<Queued>>();
   #sizeBytes = 0;
   #order = 0;
   #dropped = 0;
@@ -46,13 +47,8 @@ export class BroadcastQueue {
   }
 
   add(broadcast: Broadcast): void {
-    const { subject } = broadcast;
-    const older = subject === undefined ? undefined : this.#bySubject.get(subject);
-    if (older !== undefined) this.#finish(older);
-    if (broadcast.replaces !== undefined) {
-      for (const queued of this.#queue.filter((each) => broadcast.replaces?.(each.broadcast))) {
-        this.#finish(queued);
-      }
+    for (const older of [...(this.#groups.get(broadcast.group) ?? [])]) {
+      if (broadcast.replaces?.(older.broadcast) ?? true) this.#finish(older);
     }
     this.#insert({ broadcast, order: this.#order++, transmits: 0 });
     while (this.#queue.length > this.#lengthMax) {
@@ -73,12 +69,17 @@ export class BroadcastQueue {
     return taken.map(({ broadcast }) => broadcast.message);
   }
 
-  /** The first message of more than `limitBytes`, which `take` never gives. Counts it as sent. */
-  takeLarger(limitBytes: number, memberCount: number): Uint8Array | undefined {
-    const queued = this.#queue.find(({ broadcast }) => broadcast.message.length > limitBytes);
-    if (queued === undefined) return undefined;
-    this.#countTransmits([queued], memberCount);
-    return queued.broadcast.message;
+  /** Messages of more than `limitBytes`, which `take` never gives: one at least, if any, then up to `totalBytesMax`. */
+  takeLarger(limitBytes: number, totalBytesMax: number, memberCount: number): Uint8Array[] {
+    let totalBytes = 0;
+    const taken = this.#queue.filter(({ broadcast: { message } }) => {
+      if (message.length <= limitBytes) return false;
+      const fits = totalBytes === 0 || totalBytes + message.length <= totalBytesMax;
+      if (fits) totalBytes += message.length;
+      return fits;
+    });
+    this.#countTransmits(taken, memberCount);
+    return taken.map(({ broadcast }) => broadcast.message);
   }
 
   #countTransmits(taken: readonly Queued[], memberCount: number): void {
@@ -101,8 +102,9 @@ export class BroadcastQueue {
   #insert(queued: Queued): void {
     this.#queue.splice(this.#placeOf(queued), 0, queued);
     this.#sizeBytes += queued.broadcast.message.length;
-    const { subject } = queued.broadcast;
-    if (subject !== undefined) this.#bySubject.set(subject, queued);
+    const { group } = queued.broadcast;
+    const members = this.#groups.get(group) ?? new Set();
+    this.#groups.set(group, members.add(queued));
   }
 
   #remove(queued: Queued): void {
@@ -110,8 +112,10 @@ export class BroadcastQueue {
     if (this.#queue[index] !== queued) return;
     this.#queue.splice(index, 1);
     this.#sizeBytes -= queued.broadcast.message.length;
-    const { subject } = queued.broadcast;
-    if (subject !== undefined) this.#bySubject.delete(subject);
+    const { group } = queued.broadcast;
+    const members = this.#groups.get(group);
+    members?.delete(queued);
+    if (members?.size === 0) this.#groups.delete(group);
   }
 
   /** Where it is, or would be. */

@@ -99,7 +99,7 @@ export class Core {
   /** A message about a member, to everybody. */
   broadcast(subject: string, message: Message, finished?: () => void): void {
     this.broadcasts.add({
-      subject,
+      group: subject,
       message: encodeMessage(message),
       ...(finished === undefined ? {} : { finished }),
     });
