@@ -5,6 +5,24 @@ import type { Queryable } from "../storage/queryable.ts";
  * design.md section 4: known series travel without labels, as their 128-bit SeriesId.
  */
 export interface IngesterClient extends Queryable {
+  /**
+   * Stores the rows of a push frame (docs/formats/push-frame.md). The frame must not change until the promise is settled.
+   * `signal` ends the waiting; what was sent may be stored all the same.
+   */
+  pushFrame(tenant: string, frame: Uint8Array, signal?: AbortSignal): Promise<PushAnswer>;
+  /** Of each tenant that has a head there. */
+  allUserStats(signal?: AbortSignal): Promise<readonly UserStats[]>;
+}
+
+export interface UserStats {
+  readonly tenant: string;
+  readonly seriesCount: number;
+  /** Samples a second that this ingester takes from the tenant (moving average). */
+  readonly samplesPerSecond: number;
+}
+
+/** An ingester in the same process takes rows as they lie in memory too. */
+export interface LocalIngester extends IngesterClient {
   push(tenant: string, batch: SeriesBatch): Promise<PushAnswer>;
 }
 

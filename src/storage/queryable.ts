@@ -23,6 +23,8 @@ export interface SelectRequest {
    */
   readonly labelsWanted?: readonly string[];
   readonly limits: SelectLimits;
+  /** Nobody waits for the answer any more: work on it may end, and the promise reject. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** 0 = unlimited. Passing one fails the request with an OpError (codes max-series-per-query, max-chunks-per-query, max-chunks-bytes-per-query). */
@@ -38,6 +40,8 @@ export interface LabelsRequest {
   readonly minTimeMs: number;
   readonly maxTimeMs: number;
   readonly limit: number;
+  /** As in SelectRequest. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface SeriesRequest extends LabelsRequest {
