@@ -41,25 +41,23 @@ export function encodeRing(ring: RingDescriptor): Uint8Array {
 }
 
 /**
- * The ring as messages of at most `sizeBytesMax`, for packets. An instance that is too large for any stands alone in a
- * message of its own, which is then larger.
+ * The ring as rings whose messages have at most `sizeBytesMax`, for packets. An instance that is too large for any stands
+ * alone in a message of its own, which is then larger.
  */
-export function encodeRingInParts(ring: RingDescriptor, sizeBytesMax: number): Uint8Array[] {
-  const messages: Uint8Array[] = [];
-  let part: Uint8Array[] = [];
-  let sizeBytes = HEADER_BYTES + CRC_BYTES;
+export function splitRing(ring: RingDescriptor, sizeBytesMax: number): RingDescriptor[] {
+  if (ring.size === 1) return [ring];
+  const parts: Map<string, Instance>[] = [];
+  let sizeBytes = Number.POSITIVE_INFINITY;
   for (const instance of inOrder(ring)) {
-    const bytes = encodeInstance(instance);
-    if (part.length > 0 && sizeBytes + bytes.length > sizeBytesMax) {
-      messages.push(seal(part));
-      part = [];
+    const instanceBytes = encodeInstance(instance).length;
+    if (sizeBytes + instanceBytes > sizeBytesMax) {
+      parts.push(new Map());
       sizeBytes = HEADER_BYTES + CRC_BYTES;
     }
-    part.push(bytes);
-    sizeBytes += bytes.length;
+    parts.at(-1)?.set(instance.id, instance);
+    sizeBytes += instanceBytes;
   }
-  if (part.length > 0) messages.push(seal(part));
-  return messages;
+  return parts;
 }
 
 export interface MalformedRing {
