@@ -122,6 +122,11 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     "Something in a push breaks a rule; what was valid is stored. The text names the first fault of each kind. Sending it again does not help.",
     "debug",
   ),
+  "too-few-replicas": rule(
+    500,
+    "unavailable",
+    "Fewer ingesters than the write quorum can take the rows of a push; nothing may be taken as stored. The text names the unhealthy ones; see `/ingester/ring`. Prometheus sends the push again by itself.",
+  ),
   "push-rate-limited": rule(
     429,
     "too_many_requests",
