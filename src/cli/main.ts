@@ -24,7 +24,7 @@ async function main(): Promise<void> {
   await obey(loaded);
 }
 
-async function obey({ command, config, warnings }: Loaded): Promise<void> {
+async function obey({ command, config, warnings, explicit }: Loaded): Promise<void> {
   switch (command.kind) {
     case "help":
       process.stdout.write(helpText(command.all));
@@ -39,7 +39,7 @@ async function obey({ command, config, warnings }: Loaded): Promise<void> {
     case "run": {
       // Loaded only now: help and mistakes answer at once.
       const { runApp } = await import("../app/run.ts");
-      await runApp(config, [...warnings]);
+      await runApp({ config, warnings, explicit });
     }
   }
 }

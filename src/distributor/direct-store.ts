@@ -6,13 +6,14 @@ import type { Clock } from "../base/clock.ts";
 import { OpError } from "../base/errors.ts";
 import type { IntakeRows } from "../kernel/host/intake.ts";
 import type { LocalIngester, PushAnswer, RejectedSamples, SeriesBatch } from "../rpc/ingester.ts";
+import type { ReplicationMetrics } from "./replication-metrics.ts";
 import type { DecodedPush, RowStore } from "./row-store.ts";
 
 export interface DirectStoreDependencies {
   readonly ingester: Pick<LocalIngester, "push">;
   readonly clock: Clock;
   readonly remoteTimeoutMs: number;
-  readonly onResent: (series: number) => void;
+  readonly metrics: Pick<ReplicationMetrics, "seriesResent">;
 }
 
 export class DirectStore implements RowStore {
@@ -29,7 +30,7 @@ export class DirectStore implements RowStore {
     const rejected = renumbered(first.rejected, rowOf);
     if (first.unknownSeries.length === 0) return rejected;
     const wanted = Uint32Array.from(first.unknownSeries, rowOf).sort();
-    this.#deps.onResent(wanted.length);
+    this.#deps.metrics.seriesResent.inc(wanted.length);
     const second = await this.#send(push.tenant, push.withLabels(wanted));
     mustKnow(second, "the ingester");
     return [...rejected, ...renumbered(second.rejected, (index) => wanted[index] ?? 0)];

@@ -59,14 +59,9 @@ export interface DistributorDependencies {
   readonly limits: LimitsSource;
   /** Read on every push. */
   readonly instanceLimits: () => InstanceLimits;
-  readonly store: (hooks: StoreHooks) => RowStore;
+  readonly store: RowStore;
   /** Distributors that share the tenants' rate limits, this one included; 1 when absent. */
   readonly healthyDistributors?: () => number;
-}
-
-/** What a store tells the distributor, for its metrics. */
-export interface StoreHooks {
-  readonly onResent: (series: number) => void;
 }
 
 export interface PushContext {
@@ -127,9 +122,7 @@ export class Distributor {
       hashSeedHigh: dependencies.random.uint32(),
     });
     this.#metrics = newDistributorMetrics(dependencies.registry, () => this.status());
-    this.#store = dependencies.store({
-      onResent: (series) => this.#metrics.seriesResent.inc(series),
-    });
+    this.#store = dependencies.store;
   }
 
   /** Begins housekeeping. Pushes work without it. */

@@ -28,7 +28,6 @@ export interface ReplicatedStoreDependencies {
   readonly clock: Clock;
   readonly metrics: ReplicationMetrics;
   readonly remoteTimeoutMs: number;
-  readonly onResent: (series: number) => void;
 }
 
 /** Waits before another attempt; a change of the ring ends a wait. */
@@ -114,7 +113,7 @@ export class ReplicatedStore implements RowStore {
     frame: Uint8Array,
     signal: AbortSignal,
   ): Promise<readonly RejectedSamples[]> {
-    const { metrics, onResent, clientFor } = this.#deps;
+    const { metrics, clientFor } = this.#deps;
     const { id } = member.instance;
     metrics.appends.inc({ ingester: id });
     metrics.sentBytes.inc(frame.length);
@@ -125,7 +124,7 @@ export class ReplicatedStore implements RowStore {
       const rejected = renumbered(first.rejected, rowOf);
       if (first.unknownSeries.length === 0) return rejected;
       const wanted = Uint32Array.from(first.unknownSeries, rowOf).sort();
-      onResent(wanted.length);
+      metrics.seriesResent.inc(wanted.length);
       push.withLabels(wanted);
       const labelled = push.frame(undefined);
       metrics.sentBytes.inc(labelled.length);

@@ -6,11 +6,18 @@ export interface ReplicationMetrics {
   readonly failures: Counter<"ingester">;
   readonly sentBytes: Counter;
   readonly retries: Counter;
+  /** Series that an ingester did not know and got again with labels. */
+  readonly seriesResent: Counter;
 }
 
 export function newReplicationMetrics(registry: Registry): ReplicationMetrics {
   const registers = [registry];
   return {
+    seriesResent: new Counter({
+      name: "muninn_distributor_series_resent_total",
+      help: "Series that went out a second time, with labels, because an ingester did not know them.",
+      registers,
+    }),
     appends: new Counter({
       name: "cortex_distributor_ingester_appends_total",
       help: "Batches of rows sent to an ingester.",

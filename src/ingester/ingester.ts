@@ -28,6 +28,8 @@ export interface IngesterDependencies {
   readonly random: Random;
   readonly logger: Logger;
   readonly limits: LimitsSource;
+  /** The part of a tenant's series limit that is this ingester's; absent: all of it. 0 is no limit. */
+  readonly seriesMax?: (tenant: string) => number;
   /** Read at every push. */
   readonly instanceLimits: () => IngesterInstanceLimits;
   readonly metrics: IngesterMetrics;
@@ -288,9 +290,9 @@ export class Ingester implements IngesterClient {
   /** The tenant's limit, or what the instance has left if that is less. */
   #seriesMax(tenant: Tenant, limits: Limits): number {
     const { maxSeries } = this.#deps.instanceLimits();
-    if (maxSeries === 0) return limits.maxGlobalSeriesPerUser;
+    const own = this.#deps.seriesMax?.(tenant.name) ?? limits.maxGlobalSeriesPerUser;
+    if (maxSeries === 0) return own;
     const left = Math.max(0, maxSeries - this.#series) + tenant.head.seriesCount;
-    const own = limits.maxGlobalSeriesPerUser;
     // 0 would mean no limit; one series more than none does no harm.
     return Math.max(1, own === 0 ? left : Math.min(own, left));
   }

@@ -19,8 +19,6 @@ import { lostTokens, mendTokens, planTokens, type TokenPlanOptions } from "./tok
 
 export interface LifecycleOptions {
   readonly id: string;
-  /** host:port where others reach it. */
-  readonly address: string;
   readonly zone: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly heartbeatPeriodMs: number;
@@ -62,9 +60,15 @@ export class Lifecycle {
     return isWaiting ? Math.min(heartbeatMs, this.#observedAtMs ?? heartbeatMs) : heartbeatMs;
   }
 
-  /** `kept`: tokens of an earlier life, from the file. Returns what to publish. */
-  enter(ring: RingDescriptor, nowMs: number, kept: Uint32Array = NO_TOKENS): Instance {
-    const { id, address, zone, versions } = this.#options;
+  /**
+   * `address`: host:port where others reach it; `kept`: tokens of an earlier life, from the file. Returns what to publish.
+   */
+  enter(
+    ring: RingDescriptor,
+    nowMs: number,
+    { address, kept = NO_TOKENS }: { readonly address: string; readonly kept?: Uint32Array },
+  ): Instance {
+    const { id, zone, versions } = this.#options;
     const known = ring.get(id);
     const before = known !== undefined && isMember(known) ? known : undefined;
     const tokens = before !== undefined && before.tokens.length > 0 ? before.tokens : kept;

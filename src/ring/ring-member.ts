@@ -54,13 +54,19 @@ export class RingMember {
     return this.#lifecycle.instance;
   }
 
-  /** Registers, with the tokens of an earlier life if there was one. A damaged token file is a CorruptionError. */
-  async enter(): Promise<void> {
+  /**
+   * Registers under this address (host:port), with the tokens of an earlier life if there was one. A damaged token file is
+   * a CorruptionError.
+   */
+  async enter(address: string): Promise<void> {
     const { files, watch, logger } = this.#deps;
     const { tokensFile } = this.#options;
     const kept = tokensFile === undefined ? undefined : await readTokenFile(files, tokensFile);
     this.#tokensOnDisk = kept ?? NO_TOKENS;
-    const instance = this.#lifecycle.enter(watch.descriptor, watch.nowMs(), kept);
+    const instance = this.#lifecycle.enter(watch.descriptor, watch.nowMs(), {
+      address,
+      kept: this.#tokensOnDisk,
+    });
     logger.info(
       { ring: watch.name, instance: instance.id, tokens: instance.tokens.length },
       instance.tokens.length > 0

@@ -28,6 +28,8 @@ export interface RingWatchOptions extends RingOptions {
   readonly autoForgetPeriods: number;
   /** Members hold data: one is forgotten only if no range falls below quorum. */
   readonly holdsData: boolean;
+  /** Members in these zones are treated as if they were not there. */
+  readonly excludedZones: readonly string[];
 }
 
 export interface RingWatchDependencies {
@@ -161,8 +163,15 @@ export class RingWatch {
   #update(): void {
     const { store } = this.#deps;
     const before = this.view;
-    this.#ring.update(store.get(this.#options.key, RING_VALUE), this.nowMs());
+    const ring = store.get(this.#options.key, RING_VALUE);
+    this.#ring.update(this.#withoutExcludedZones(ring), this.nowMs());
     this.#tell(before);
+  }
+
+  #withoutExcludedZones(ring: RingDescriptor): RingDescriptor {
+    const { excludedZones } = this.#options;
+    if (excludedZones.length === 0) return ring;
+    return new Map([...ring].filter(([, { zone }]) => !excludedZones.includes(zone)));
   }
 
   #refresh(): void {

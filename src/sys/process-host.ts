@@ -1,6 +1,10 @@
+import { hostname } from "node:os";
+
 /** The operating system's process: its signals, its last errors and its exit. */
 export class ProcessHost {
   readonly pid: number = process.pid;
+  /** Of the machine. */
+  readonly name: string = hostname();
 
   /** Calls `run` for each of the two signals that ask a program to end, every time one comes. */
   onEndSignal(run: (signal: EndSignal) => void): void {
