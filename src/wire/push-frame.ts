@@ -65,9 +65,16 @@ export function encodePushFrame(batch: PushFrameBatch): Uint8Array {
   }
   const values = Buffer.alloc(8 * sampleCount);
   const bits = bitsOf(batch.values);
-  for (let i = 0; i < sampleCount; i++) values.writeBigUInt64LE(bits.getBigUint64(8 * i, true), 8 * i);
+  for (let i = 0; i < sampleCount; i++)
+    values.writeBigUInt64LE(bits.getBigUint64(8 * i, true), 8 * i);
 
-  const parts = [header, ids.subarray(0, 16 * seriesCount), values, Buffer.from(varints), labelBytes];
+  const parts = [
+    header,
+    ids.subarray(0, 16 * seriesCount),
+    values,
+    Buffer.from(varints),
+    labelBytes,
+  ];
   const crc = Buffer.alloc(CRC_BYTES);
   crc.writeUInt32LE(crc32c(Buffer.concat(parts)));
   return new Uint8Array(Buffer.concat([...parts, crc]));
@@ -157,7 +164,8 @@ export function decodePushFrame(bytes: Uint8Array): PushFrameBatch | PushFrameMa
 
   const offsets = readOffsets(cursor, seriesCount, labelBytes);
   if (!offsets) return fault("the label lengths are not that of the header", cursor.at);
-  if (end - cursor.at !== labelBytes) return fault("the label bytes are not as many as the header says", cursor.at);
+  if (end - cursor.at !== labelBytes)
+    return fault("the label bytes are not as many as the header says", cursor.at);
   const labels = { bytes: bytes.slice(cursor.at, end), offsets };
   for (let i = 0; i < seriesCount; i++) {
     const [from, to] = [offsets[i] ?? 0, offsets[i + 1] ?? 0];

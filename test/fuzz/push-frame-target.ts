@@ -8,7 +8,11 @@
 import assert from "node:assert/strict";
 import { SeededRandom } from "../../src/base/random.ts";
 import { type AppendReport, HeadKernel } from "../../src/kernel/host/head-kernel.ts";
-import { decodePushFrame, encodePushFrame, readPushFrameHeader } from "../../src/wire/push-frame.ts";
+import {
+  decodePushFrame,
+  encodePushFrame,
+  readPushFrameHeader,
+} from "../../src/wire/push-frame.ts";
 import { type FrameRow, frameBatch, resealed } from "../testkit/push-frame.ts";
 import { canonicalLabels } from "../testkit/series-batch.ts";
 import { BodyGenerator } from "./generate.ts";

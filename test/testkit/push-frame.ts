@@ -88,7 +88,11 @@ export const frameRows: fc.Arbitrary<FrameRow[]> = fc.oneof(
   // One sample each, no labels: the ordinary push.
   fc
     .array(
-      frameRow.map((row) => ({ ...row, samples: row.samples.slice(0, 1), labels: new Uint8Array(0) })),
+      frameRow.map((row) => ({
+        ...row,
+        samples: row.samples.slice(0, 1),
+        labels: new Uint8Array(0),
+      })),
       { maxLength: 40 },
     )
     .map((rows) => rows.filter((row) => row.samples.length === 1)),

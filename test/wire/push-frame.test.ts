@@ -43,10 +43,7 @@ function mustDecode(frame: Uint8Array): PushFrameBatch {
 
 test("the bytes of the example, and of a frame without rows", () => {
   assert.equal(Buffer.from(encodePushFrame(EXAMPLE)).toString("hex"), EXAMPLE_HEX);
-  assert.deepEqual(
-    plainBatch(mustDecode(Buffer.from(EXAMPLE_HEX, "hex"))),
-    plainBatch(EXAMPLE),
-  );
+  assert.deepEqual(plainBatch(mustDecode(Buffer.from(EXAMPLE_HEX, "hex"))), plainBatch(EXAMPLE));
   const empty = encodePushFrame(frameBatch([]));
   assert.equal(Buffer.from(empty).toString("hex"), `4d4e504601000100${"00".repeat(12)}7e30ea78`);
   assert.equal(mustDecode(empty).seriesCount, 0);
