@@ -184,6 +184,11 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     "internal",
     "Rows from a distributor do not add up: a bug, or another version.",
   ),
+  "push-frame-malformed": rule(
+    400,
+    "bad_data",
+    "Bytes sent to an ingester are no push frame (docs/formats/push-frame.md), or not whole; the text says what is wrong and where. Nothing of it is stored.",
+  ),
   "wal-blocked": rule(
     503,
     "unavailable",
