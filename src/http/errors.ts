@@ -227,6 +227,18 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     "Bytes on disk are not what was written. The text names file and offset; docs/formats says what to do.",
   ),
 
+  // Reads from a ring.
+  "too-many-unhealthy-instances": rule(
+    500,
+    "internal",
+    "So many ingesters are missing that an answer could lack samples that were acknowledged. The text names them and says why; it recovers when they come back.",
+  ),
+  "empty-ring": rule(
+    500,
+    "internal",
+    "No ingester that may hold samples is in the ring: they have not joined yet, or this process has not heard of them.",
+  ),
+
   // Prometheus API.
   "bad-data": rule(
     400,
