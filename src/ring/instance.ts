@@ -34,7 +34,7 @@ export interface Instance {
   readonly readOnlyUpdatedAtMs: number;
   /** Its RPC listener answers. A LEAVING instance takes this back with its last words. */
   readonly serving: boolean;
-  /** May hold samples that were acknowledged: true from the first time it was ACTIVE. */
+  /** May hold samples that were acknowledged: true from the first time it was ACTIVE, also if it was forgotten since. */
   readonly hasData: boolean;
   /** What runs there, by component; for people. */
   readonly versions: Readonly<Record<string, string>>;
