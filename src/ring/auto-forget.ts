@@ -51,7 +51,9 @@ export function reasonToKeep(view: RingView, member: Member): string | undefined
     return `without it ${percent(writes.share)} of the keys (${writes.rangesBelowQuorum} of ${ranges} ranges) could not be written to ${view.minSuccess} instances${and(writes.because)}`;
   }
   if (!member.instance.hasData) return undefined;
-  const others = view.members.filter((other) => other !== member && isMissing(other));
+  const others = view.members.filter(
+    (other) => other.instance.id !== member.instance.id && isMissing(other),
+  );
   if (view.countUnits([member, ...others]) < view.minSuccess) return undefined;
   const whose =
     reads.rangesBelowQuorum === 0

@@ -148,6 +148,20 @@ test("a whole zone may be dead, however many are in it; one instance more may no
   assert.equal(quorum.verdict, "failed");
 });
 
+test("a zone that misses one instance is not waited for, and its others may fail too", () => {
+  const members = alive(...grow({ count: 6, zones: ["a", "b", "c"], tokenCount: 4 }));
+  const dead = members.map((member, index) => ({ ...member, isAlive: index !== 1 }));
+  const plan = planReads(viewOf(dead, { zoneAware: true }));
+  assert.equal(plan.ask.length, 5);
+  const quorum = new ReadQuorum(plan);
+  for (const member of plan.ask) {
+    assert.equal(quorum.verdict, "pending");
+    if (member.instance.zone === "b") quorum.failed(member);
+    else quorum.answered(member);
+  }
+  assert.equal(quorum.verdict, "enough");
+});
+
 test("one dead in each of two zones are two zones that cannot be heard", () => {
   const members = alive(...grow({ count: 9, zones: ["a", "b", "c"], tokenCount: 4 }));
   const plan = planReads(
