@@ -101,6 +101,7 @@ function encodeInstance(instance: Instance): Uint8Array {
   const versions = Object.entries(instance.versions)
     .sort(([left], [right]) => compareText(left, right))
     .flatMap(([key, value]) => [encoder.encode(key), encoder.encode(value)]);
+  assert(versions.length <= 2 * VERSIONS_MAX, "an instance names few components");
   const hasTokens = instance.tokensUpdatedAtMs > 0;
   const textBytes = [...texts, ...versions].reduce((sum, { length }) => sum + 2 + length, 0);
   const tokenBytes = hasTokens ? 12 + 4 * instance.tokens.length : 0;

@@ -22,14 +22,14 @@ export function planReads(view: RingView): ReadPlan {
   const holders = view.members.filter(({ instance }) => instance.hasData);
   const ask = holders.filter(answersReads);
   const missing = holders.filter((member) => !answersReads(member));
-  const tolerated = view.minSuccess - 1;
-  const left = tolerated - view.countUnits(missing);
+  const left = view.minSuccess - 1 - view.countUnits(missing);
+  const fault = faultOf(view, missing, left);
   return {
     ask,
     missing,
     byZone: view.spansZones,
-    mayFail: Math.max(0, left),
-    fault: faultOf(view, missing, left),
+    mayFail: fault === undefined ? left : 0,
+    fault,
   };
 }
 

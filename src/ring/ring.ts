@@ -59,8 +59,8 @@ export class Ring {
     const before = this.#view.members;
     if (members.length === before.length && members.every(hasTwinIn(before))) return this.#view;
     const canKeepTable = !this.#view.table.hasConflicts && hasSameTokens(members, before);
-    const table = canKeepTable ? this.#view.table : undefined;
-    this.#view = new RingView(members, this.#options, table);
+    const known = canKeepTable ? { table: this.#view.table } : {};
+    this.#view = new RingView(members, this.#options, known);
     this.#version++;
     this.#shards.clear();
     return this.#view;
