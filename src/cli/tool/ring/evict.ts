@@ -26,8 +26,9 @@ export async function evict(
   const id = ringArguments.instanceId;
   if (id === undefined) throw new CommandError("evict needs --instance-id=ID");
   const say = json ? machine.err : machine.out;
-  const { client, page } = await readFirst(clients, { without: id });
-  const instance = findInstance(page, id, client);
+  const { client, page: before } = await readFirst(clients);
+  const instance = findInstance(before, id, client);
+  const page = await client.read({ without: id });
   const objections = objectionsTo(instance, page, ringArguments);
   say(descriptionOf(instance));
   for (const line of impactLines(page)) say(`  ${line}`);

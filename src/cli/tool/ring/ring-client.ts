@@ -52,7 +52,7 @@ export class RingClient {
     const url = query.size === 0 ? this.#endpoint : `${this.#endpoint}?${query}`;
     const { status, body } = await this.#request("GET", url);
     if (status === 404) {
-      throw new CommandError(`${url}: the member has no such ring (404)`);
+      throw new CommandError(`${url}: 404: ${firstLine(body)} (does the member have this ring?)`);
     }
     if (status !== 200) throw new CommandError(`${url}: ${status} ${firstLine(body)}`);
     try {

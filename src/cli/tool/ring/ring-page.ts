@@ -24,7 +24,7 @@ const shard = z.object({
     .transform((tokens) => tokens ?? []),
   owned: z.number().optional(),
   held: z.number().optional(),
-  heartbeat_age_ms: z.number().optional(),
+  heartbeat_age_ms: z.number().nullish(),
   token_count: z.number().optional(),
   serving: z.boolean().optional(),
   versions: z.record(z.string(), z.string()).default({}),
