@@ -36,13 +36,13 @@ export async function runCommand([name = "", ...argv]: readonly string[]): Promi
 }
 
 async function machine(): Promise<CommandMachine> {
-  const [{ SystemClock }, { FetchClient }] = await Promise.all([
+  const [{ SystemClock }, { UndiciClient }] = await Promise.all([
     import("../sys/system-clock.ts"),
     import("../sys/http-client.ts"),
   ]);
   return {
     clock: new SystemClock(),
-    http: new FetchClient(),
+    http: new UndiciClient(),
     env: process.env,
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),

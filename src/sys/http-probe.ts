@@ -20,7 +20,7 @@ export async function probeHttp(url: string, timeoutMs: number): Promise<ProbeRe
 }
 
 /** fetch says only "fetch failed"; what happened is in the cause. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   if (cause instanceof AggregateError && cause.errors.length > 0) {
     return errorMessage(cause.errors[0]);

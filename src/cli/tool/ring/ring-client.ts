@@ -49,7 +49,7 @@ export class RingClient {
     const query = new URLSearchParams();
     if (without !== undefined) query.set("without", without);
     if (withTokens) query.set("tokens", "true");
-    const url = query.size === 0 ? this.#endpoint : `${this.#endpoint}?${query}`;
+    const url = query.size === 0 ? this.#endpoint : `${this.#endpoint}?${query.toString()}`;
     const { status, body } = await this.#request("GET", url);
     if (status === 404) {
       throw new CommandError(`${url}: 404: ${firstLine(body)} (does the member have this ring?)`);
