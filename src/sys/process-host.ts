@@ -17,6 +17,12 @@ export class ProcessHost {
     process.on("unhandledRejection", run);
   }
 
+  /** Timers of the clock do not keep the process alive; this does, until the result is called. */
+  stayAlive(): () => void {
+    const timer = setInterval(() => undefined, 0x7fff_ffff);
+    return () => clearInterval(timer);
+  }
+
   exit(code: number): never {
     process.exit(code);
   }

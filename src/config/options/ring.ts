@@ -90,7 +90,7 @@ export const ringOptions = {
     default: 512,
     min: 1,
     max: 4096,
-    doc: "Tokens of this instance. They are placed so that all instances own the same share; an instance with half of them owns half as much.",
+    doc: "Tokens of this instance. They are placed so that all instances own the same share; with more of them the shares are more even, and the ring is larger.",
   }),
   tokensFilePath: path({
     yaml: "ingester.ring.tokens_file_path",
