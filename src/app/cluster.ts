@@ -32,7 +32,7 @@ export class Cluster {
   #backoffMs: number;
   #isStopped = false;
 
-  constructor(context: Context, types: readonly ValueType<never>[]) {
+  constructor(context: Context, types: readonly ValueType<unknown>[]) {
     const { config, machine, registry } = context;
     this.#context = context;
     this.#config = config.memberlist;
@@ -175,7 +175,7 @@ function gossipOptions({ config, machine }: Context, label: string): GossipOptio
   const name = memberlist.nodeName === "" ? machine.hostName : memberlist.nodeName;
   const isRandom = memberlist.nodeName === "" && memberlist.randomizeNodeName;
   const suffix = isRandom ? `-${machine.random.uint32().toString(16).padStart(8, "0")}` : "";
-  const { encryptionKeys } = memberlist;
+  const [primary, ...others] = memberlist.encryptionKeys.map((key) => Buffer.from(key, "base64"));
   return {
     ...GOSSIP_DEFAULTS,
     nodeName: name + suffix,
@@ -183,10 +183,7 @@ function gossipOptions({ config, machine }: Context, label: string): GossipOptio
     acceptUnlabelled: memberlist.clusterLabelVerificationDisabled,
     bind: { host: memberlist.bindAddr, port: memberlist.bindPort },
     advertise: { host: memberlist.advertiseAddr, port: memberlist.advertisePort },
-    keyring:
-      encryptionKeys.length === 0
-        ? undefined
-        : new Keyring(encryptionKeys.map((key) => Buffer.from(key, "base64"))),
+    keyring: primary === undefined ? undefined : new Keyring(primary, others),
     compress: memberlist.compressionEnabled,
     streamTimeoutMs: memberlist.streamTimeoutMs,
     membership: {

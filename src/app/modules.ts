@@ -138,6 +138,7 @@ export const modules: readonly Module<Parts>[] = [
       files: machine.fileSystem,
       logger: machine.logger.child({ component: "ingester" }),
       limits,
+      whyUnreadable: () => life.whyUnreadable(),
       seriesMax: (tenant) => localSeriesMax(limits.forTenant(tenant), rings.ingester, tenant),
       instanceLimits: () => limits.instanceLimits.ingester,
       metrics: ingesterMetrics(registry, () => part.gauges),
@@ -145,7 +146,7 @@ export const modules: readonly Module<Parts>[] = [
       chunkMetrics: headChunkMetrics(registry),
     });
     rpc.serveIngester(part);
-    const life = new IngesterLife(ingesterLifeOptions(config), {
+    const life: IngesterLife = new IngesterLife(ingesterLifeOptions(config), {
       ...machine,
       files: machine.fileSystem,
       logger: machine.logger.child({ component: "ingester" }),

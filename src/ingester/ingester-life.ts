@@ -30,6 +30,8 @@ export class IngesterLife {
   readonly #options: IngesterLifeOptions;
   readonly #deps: IngesterLifeDependencies;
   #isPrepared = false;
+  /** The others know of this life of the instance. */
+  #isKnown = false;
   #unregister: boolean;
   #isShutDown = false;
 
@@ -56,6 +58,7 @@ export class IngesterLife {
   async ready(): Promise<void> {
     const { member, clock } = this.#deps;
     await member.ready();
+    this.#isKnown = true;
     const { minReadyDurationMs } = this.#options;
     if (minReadyDurationMs === 0) return;
     await new Promise<void>((resolve) => void clock.after(minReadyDurationMs, resolve));
@@ -68,6 +71,17 @@ export class IngesterLife {
     // It is done: the same machine may come back as a new instance.
     if (this.#isPrepared) await this.#deps.files.remove(this.#options.preparedFile);
   }
+
+  /**
+   * One that comes back with an empty disk before anybody has noticed that it was away would answer queries with nothing,
+   * and be taken for a replica: it answers when the others know.
+   */
+  readonly whyUnreadable = (): string | undefined => {
+    const hasLost = (this.#deps.member.instance?.lostDataAtMs ?? 0) > 0;
+    return hasLost && !this.#isKnown
+      ? "the ingester came back without its data; others are being told"
+      : undefined;
+  };
 
   /** Why the process is not ready though all of it runs. */
   get unready(): string | undefined {

@@ -39,6 +39,8 @@ export interface IngesterDependencies {
   readonly limits: LimitsSource;
   /** The part of a tenant's series limit that is this ingester's; absent: all of it. 0 is no limit. */
   readonly seriesMax?: (tenant: string) => number;
+  /** Why queries may not see what is here, while that is so. */
+  readonly whyUnreadable?: () => string | undefined;
   /** Read at every push. */
   readonly instanceLimits: () => IngesterInstanceLimits;
   readonly metrics: IngesterMetrics;
@@ -392,6 +394,8 @@ export class Ingester implements LocalIngester {
   /** Reads go on while the ingester shuts down. */
   #mustRead(): void {
     if (this.#state !== "stopping") this.#mustRun();
+    const unreadable = this.#deps.whyUnreadable?.();
+    if (unreadable !== undefined) throw new OpError("starting", unreadable);
   }
 }
 

@@ -66,6 +66,8 @@ interface Answers<Answer> {
   readonly answers: readonly Answer[];
   /** There is one ingester, so nothing has a replica. */
   readonly isAlone: boolean;
+  /** Why the answer may be incomplete. */
+  readonly doubt: string | undefined;
 }
 
 /** `isAlone`: no other ingester will be asked the same. */
@@ -92,11 +94,12 @@ export class IngesterQueryable implements Queryable {
   async select(tenant: string, request: SelectRequest): Promise<EncodedSeriesSet> {
     const everyLabel = withEveryLabel(request);
     const read = { tenant, method: "Distributor.QueryStream", signal: request.signal };
-    const { answers, isAlone } = await this.#read(read, (source, signal, alone) =>
+    const { answers, isAlone, doubt } = await this.#read(read, (source, signal, alone) =>
       source.select(tenant, { ...(alone ? request : everyLabel), signal }),
     );
     const [only] = answers;
-    return isAlone && only !== undefined ? only : mergeSelected(answers, request.limits);
+    const set = isAlone && only !== undefined ? only : mergeSelected(answers, request.limits);
+    return doubt === undefined ? set : { ...set, warnings: [doubt] };
   }
 
   async labelNames(tenant: string, request: LabelsRequest): Promise<string[]> {
@@ -131,7 +134,8 @@ export class IngesterQueryable implements Queryable {
     const startMs = clock.monotonicMs();
     let status = 200;
     try {
-      const plan = planReads(this.#shardOf(tenant));
+      const { view, sinceMs } = this.#shardOf(tenant);
+      const plan = planReads(view, sinceMs);
       const units = readUnits(plan, {
         isLocal: (member) => this.#isLocal(member),
         expectedMs: (instanceId) => this.#answerTimes.expectedMs(instanceId),
@@ -148,7 +152,8 @@ export class IngesterQueryable implements Queryable {
           asked: (reason) => metrics.requests.inc({ reason }),
         },
       );
-      return { answers: await read.run(signal), isAlone };
+      const answers = await read.run(signal);
+      return { answers, isAlone, doubt: read.doubt };
     } catch (error) {
       ({ status } = answerFor(error));
       throw error;
@@ -158,18 +163,18 @@ export class IngesterQueryable implements Queryable {
     }
   }
 
-  #shardOf(tenant: string): RingView {
-    const { shuffleShardingEnabled, lookBackMs } = this.#options;
+  #shardOf(tenant: string): { readonly view: RingView; readonly sinceMs: number } {
+    const { shuffleShardingEnabled, lookBackMs: keptMs } = this.#options;
     const { ingestionTenantShardSize, queryIngestersWithinMs } =
       this.#deps.limits.forTenant(tenant);
-    return this.#deps.ring.shard({
+    const nowMs = this.#deps.clock.nowMs();
+    const lookBackMs = Math.max(keptMs, queryIngestersWithinMs);
+    const view = this.#deps.ring.shard({
       tenant,
       size: shuffleShardingEnabled ? ingestionTenantShardSize : 0,
-      lookBack: {
-        nowMs: this.#deps.clock.nowMs(),
-        lookBackMs: Math.max(lookBackMs, queryIngestersWithinMs),
-      },
+      lookBack: { nowMs, lookBackMs },
     });
+    return { view, sinceMs: nowMs - lookBackMs };
   }
 
   #isLocal({ instance }: Member): boolean {

@@ -214,7 +214,8 @@ export class Querier {
       const answer = readAnswer((await pool.run(job, transfer, deadline.signal)) as WorkerAnswer);
       stats.peakSamples = answer.stats.peakSamples;
       stats.decodedSamples = answer.stats.decodedSamples;
-      return answer;
+      const ofSources = new Set(sets.flatMap(({ warnings = [] }) => warnings));
+      return { ...answer, warnings: [...ofSources, ...answer.warnings] };
     } finally {
       stats.evaluationMs = clock.monotonicMs() - startMs;
     }

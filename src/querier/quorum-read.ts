@@ -78,7 +78,8 @@ export class QuorumRead<Answer> {
     const mayFail = Math.max(0, Math.min(plan.mayFail, units.length - 1));
     this.#quorum = new ReadQuorum({ ...plan, mayFail });
     this.#unasked = [...units];
-    this.#unitsWanted = options.minimizeRequests ? units.length - mayFail : units.length;
+    const needsAll = plan.lost.length > 0 || !options.minimizeRequests;
+    this.#unitsWanted = needsAll ? units.length : units.length - mayFail;
   }
 
   /** Answers in the order of the plan. Rejects with the reason of the signal when that aborts. */
@@ -98,6 +99,11 @@ export class QuorumRead<Answer> {
     return this.#plan.ask
       .filter((member) => this.#answers.has(member))
       .map((member) => this.#answers.get(member) as Answer);
+  }
+
+  /** Why the answer may be incomplete; undefined: it is not. */
+  get doubt(): string | undefined {
+    return this.#quorum.doubt;
   }
 
   #askWanted(reason: AskReason): void {

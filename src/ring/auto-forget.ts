@@ -17,7 +17,8 @@ import { answersReads, type Member, type RingView } from "./ring-view.ts";
 export interface ForgetOptions {
   /** N × heartbeat timeout. */
   readonly forgetAfterMs: number;
-  readonly silenceMs: (id: string) => number;
+  /** How long we ourselves have waited for news of it: a clock that is wrong must not make anybody forgotten. */
+  readonly quietMs: (id: string) => number;
 }
 
 export interface ForgetDecision {
@@ -29,10 +30,10 @@ export interface ForgetDecision {
 export function decideForget(view: RingView, options: ForgetOptions): ForgetDecision {
   const silent = view.members
     .filter((member) => !member.isAlive)
-    .filter(({ instance }) => options.silenceMs(instance.id) > options.forgetAfterMs)
+    .filter(({ instance }) => options.quietMs(instance.id) > options.forgetAfterMs)
     .sort(
       (left, right) =>
-        options.silenceMs(right.instance.id) - options.silenceMs(left.instance.id) ||
+        options.quietMs(right.instance.id) - options.quietMs(left.instance.id) ||
         compareText(left.instance.id, right.instance.id),
     );
   const kept: { member: Member; reason: string }[] = [];
@@ -54,6 +55,12 @@ export function reasonToKeep(view: RingView, member: Member): string | undefined
   const others = view.members.filter(
     (other) => other.instance.id !== member.instance.id && isMissing(other),
   );
+  // What is gone for good counts like what is away.
+  const lost = view.losses
+    .filter((instance) => others.every((other) => other.instance.id !== instance.id))
+    .filter((instance) => instance.id !== member.instance.id)
+    .map((instance): Member => ({ instance, isAlive: false }));
+  others.push(...lost);
   if (view.countUnits([member, ...others]) < view.minSuccess) return undefined;
   const whose =
     reads.rangesBelowQuorum === 0

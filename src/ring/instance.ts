@@ -36,6 +36,11 @@ export interface Instance {
   readonly serving: boolean;
   /** May hold samples that were acknowledged: true from the first time it was ACTIVE, also if it was forgotten since. */
   readonly hasData: boolean;
+  /**
+   * What it had acknowledged before this may be gone: it left the ring with it, or came back with an empty disk. 0: nothing.
+   * Queries that reach back so far have one replica less to count on (reads.ts).
+   */
+  readonly lostDataAtMs: number;
   /** What runs there, by component; for people. */
   readonly versions: Readonly<Record<string, string>>;
   /** 0: the tokens are not known here. */

@@ -32,6 +32,8 @@ export interface LifecycleOptions {
 export class Lifecycle {
   readonly #options: LifecycleOptions;
   #own: Instance | undefined;
+  /** By our clock; the stamp may be ahead of it, when others' clocks are. */
+  #publishedAtMs = 0;
   #isReady = false;
   #isLeaving = false;
   /** Until when the ring is observed; undefined for an instance that keeps its tokens. */
@@ -54,8 +56,7 @@ export class Lifecycle {
 
   /** When `step` has something to say at the latest. */
   get nextDueMs(): number {
-    const own = this.#entered;
-    const heartbeatMs = own.heartbeatMs + this.#options.heartbeatPeriodMs;
+    const heartbeatMs = this.#publishedAtMs + this.#options.heartbeatPeriodMs;
     const isWaiting = this.#isReady && this.#observedAtMs !== undefined && !this.#isLeaving;
     return isWaiting ? Math.min(heartbeatMs, this.#observedAtMs ?? heartbeatMs) : heartbeatMs;
   }
@@ -86,10 +87,12 @@ export class Lifecycle {
       serving: false,
       // Tokens in a file tell of a life in which it was ACTIVE.
       hasData: before?.hasData ?? kept.length > 0,
+      lostDataAtMs: lostDataAtMs(known, kept, stamp),
       tokens,
       tokensUpdatedAtMs: tokens === before?.tokens ? before.tokensUpdatedAtMs : stamp,
     };
     this.#own = own;
+    this.#publishedAtMs = nowMs;
     const mended = mendTokens(ring, own, this.#options.tokens);
     if (tokens.length > 0 && mended !== tokens) this.#take(mended, stamp);
     if (tokens.length === 0) this.#observedAtMs = nowMs + this.#options.observePeriodMs;
@@ -110,7 +113,7 @@ export class Lifecycle {
       this.#becomeActive(nowMs);
     }
     if (this.#own !== before) return this.#own;
-    if (nowMs < before.heartbeatMs + this.#options.heartbeatPeriodMs) return undefined;
+    if (nowMs < this.#publishedAtMs + this.#options.heartbeatPeriodMs) return undefined;
     return this.#change({}, nowMs);
   }
 
@@ -142,6 +145,7 @@ export class Lifecycle {
   #change(changes: Partial<Instance>, nowMs: number): Instance {
     const own = this.#entered;
     this.#own = { ...own, ...changes, heartbeatMs: Math.max(nowMs, own.heartbeatMs + 1) };
+    this.#publishedAtMs = nowMs;
     return this.#own;
   }
 
@@ -156,6 +160,7 @@ export class Lifecycle {
     if (seen === undefined || isMember(seen) || seen.heartbeatMs < own.heartbeatMs) return;
     const stamp = Math.max(nowMs, seen.heartbeatMs + 1, seen.tokensUpdatedAtMs + 1);
     this.#own = { ...own, heartbeatMs: stamp, registeredAtMs: nowMs, tokensUpdatedAtMs: stamp };
+    this.#publishedAtMs = nowMs;
   }
 
   #lookAtTokens(ring: RingDescriptor, nowMs: number): void {
@@ -188,6 +193,12 @@ export class Lifecycle {
     if (isWaiting || this.#entered.state !== "JOINING") return;
     this.#change({ state: "ACTIVE", serving: true, hasData: true }, nowMs);
   }
+}
+
+/** The file of the tokens goes with the disk: one that had data and comes without it has lost its disk. */
+function lostDataAtMs(known: Instance | undefined, kept: Uint32Array, nowMs: number): number {
+  if (kept.length > 0 || known === undefined) return 0;
+  return known.hasData ? nowMs : known.lostDataAtMs;
 }
 
 function isSame(left: Uint32Array, right: Uint32Array): boolean {

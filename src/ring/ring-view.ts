@@ -27,6 +27,8 @@ export interface KnownOfView {
   readonly table?: TokenTable;
   /** Those of the whole ring: a part of it spreads its replicas over them alike, even if it has no instance of some. */
   readonly zones?: readonly string[];
+  /** Instances, members or not, of which acknowledged samples may be gone. */
+  readonly losses?: readonly Instance[];
 }
 
 /** An instance, and what this process thinks of it. */
@@ -67,6 +69,8 @@ export class RingView {
   readonly table: TokenTable;
   /** Names, by number; a single one if zones do not matter. */
   readonly zones: readonly string[];
+  /** Instances, members or tombstones, of which acknowledged samples may be gone (`lostDataAtMs`). */
+  readonly losses: readonly Instance[];
   /** Each replica is in a zone of its own, so one zone may fail as a whole. */
   readonly spansZones: boolean;
   /** ⌊RF/2⌋ + 1 */
@@ -87,6 +91,7 @@ export class RingView {
     this.table = known.table ?? new TokenTable(this.members.map(({ instance }) => instance));
     this.minSuccess = Math.floor(options.replicationFactor / 2) + 1;
     this.zones = known.zones ?? this.#zonesOfMembers();
+    this.losses = known.losses ?? [];
     this.spansZones = options.zoneAware && this.zones.length >= options.replicationFactor;
     this.#zoneOf = Uint16Array.from(this.members, (member) =>
       Math.max(0, this.zones.indexOf(this.#zoneName(member))),
@@ -154,7 +159,7 @@ export class RingView {
 
   /** A view of some of the members, for a tenant that has only these. */
   subset(members: Iterable<Member>): RingView {
-    return new RingView(members, this.options, { zones: this.zones });
+    return new RingView(members, this.options, { zones: this.zones, losses: this.losses });
   }
 
   /** How many units (zones or instances, see `spansZones`) these members are. */

@@ -198,15 +198,15 @@ export class RingWatch {
     if (autoForgetPeriods === 0 || this.view.members.every(({ isAlive }) => isAlive)) return;
     const nowMs = this.nowMs();
     const forgetAfterMs = autoForgetPeriods * heartbeatTimeoutMs;
-    const silenceMs = (id: string): number => this.#ring.silenceMs(id, nowMs);
+    const quietMs = (id: string): number => this.#ring.quietMs(id, nowMs);
     if (!holdsData) {
       const silent = this.view.members.find(
-        ({ instance, isAlive }) => !isAlive && silenceMs(instance.id) > forgetAfterMs,
+        ({ instance, isAlive }) => !isAlive && quietMs(instance.id) > forgetAfterMs,
       );
       if (silent !== undefined) this.#forget(silent.instance, "auto");
       return;
     }
-    const { forget, kept } = decideForget(this.view, { forgetAfterMs, silenceMs });
+    const { forget, kept } = decideForget(this.view, { forgetAfterMs, quietMs });
     this.#logKept(kept);
     if (forget !== undefined) this.#forget(forget.instance, "auto");
   }

@@ -20,7 +20,7 @@ function withDead(members: readonly Member[], dead: Dead): Member[] {
 function decide(view: RingView, dead: Dead): ForgetDecision {
   return decideForget(view, {
     forgetAfterMs: FORGET_AFTER_MS,
-    silenceMs: (id) => (dead[ids(view.members).indexOf(id)] ?? 0) * MINUTE_MS,
+    quietMs: (id) => (dead[ids(view.members).indexOf(id)] ?? 0) * MINUTE_MS,
   });
 }
 
@@ -103,7 +103,7 @@ test("with zones all of one zone may go, one after the other, the longest silent
     ]);
     const { forget } = decideForget(view, {
       forgetAfterMs: FORGET_AFTER_MS,
-      silenceMs: (id) => (silence.get(id) ?? 0) * MINUTE_MS,
+      quietMs: (id) => (silence.get(id) ?? 0) * MINUTE_MS,
     });
     if (forget === undefined) break;
     gone.push(forget.instance.id);
@@ -188,7 +188,7 @@ test("who is forgotten takes no acknowledged row along, and every range can stil
       fc.infiniteStream(fc.nat(1000)),
       (members, options, chance) => {
         const view = new RingView(members, options);
-        const { forget } = decideForget(view, { forgetAfterMs: 0, silenceMs: () => 1 });
+        const { forget } = decideForget(view, { forgetAfterMs: 0, quietMs: () => 1 });
         if (forget === undefined) return;
         forgotten++;
         assert.equal(forget.isAlive, false);

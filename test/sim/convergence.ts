@@ -17,8 +17,8 @@ export function convergenceFaults(cluster: SimCluster): string[] {
   const names = live.map(({ name }) => name).sort();
   const ingesters = live.filter(({ role }) => role === "ingester").map(({ name }) => name);
   const digests = new Set<string>();
-  for (const { name, process } of live) {
-    if (process === undefined) continue;
+  for (const { name, process, state } of live) {
+    if (process === undefined || state !== "up") continue;
     const members = (process.cluster.gossip?.members ?? [])
       .filter(({ status }) => status === "alive")
       .map((member) => member.name)

@@ -95,9 +95,13 @@ function faultsOf(dice: Dice, scene: Scene): Fault[] {
 }
 
 /** Whether what an ingester had acknowledged may be gone from its disk. */
-export function losesData(fault: FaultKind, walSync: RunPlan["walSync"]): boolean {
-  if (fault.kind === "power-cut") return walSync !== "commit";
-  return fault.kind === "lost-disk" || fault.kind === "gone";
+function losesData(fault: FaultKind, walSync: RunPlan["walSync"]): boolean {
+  return fault.kind === "lost-disk" || fault.kind === "gone" || losesUnnoticed(fault, walSync);
+}
+
+/** And nobody can know: the last second before a power cut. */
+export function losesUnnoticed(fault: FaultKind, walSync: RunPlan["walSync"]): boolean {
+  return fault.kind === "power-cut" && walSync !== "commit";
 }
 
 function faultOf(dice: Dice, { ingesters, nodes, walSync }: Scene, mayLose: boolean): FaultKind {

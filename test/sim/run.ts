@@ -4,7 +4,7 @@ import type { Logger } from "../../src/base/logger.ts";
 import type { EncodedSeriesSet } from "../../src/storage/encoded-series.ts";
 import { readSeriesSet } from "../testkit/read-series-set.ts";
 import { convergenceFaults, isConverged } from "./convergence.ts";
-import { type Fault, losesData, planRun, type RunPlan } from "./plan.ts";
+import { type Fault, losesUnnoticed, planRun, type RunPlan } from "./plan.ts";
 import { Acknowledged } from "./record.ts";
 import { type SimNode, SimCluster } from "./sim-cluster.ts";
 import { type Push, pushOf, TENANT } from "./workload.ts";
@@ -42,8 +42,8 @@ class Simulation {
   #failedReads = 0;
   #round = 0;
   #isOver = false;
-  /** A replica was lost: what a query finds depends on whom it asks. */
-  #hasLost = false;
+  /** A replica lost samples, and nobody can know: what a query finds depends on whom it asks. */
+  #mayMiss = false;
 
   constructor(plan: RunPlan, logger: Logger) {
     this.#plan = plan;
@@ -55,7 +55,6 @@ class Simulation {
     const { clock, nodes } = this.#cluster;
     const starting = nodes.map((node) => this.#cluster.start(node));
     await clock.during(Promise.all(starting));
-    const chaosFromMs = clock.monotonicMs();
     for (const fault of this.#plan.faults) {
       clock.after(fault.atMs, () => this.#background(this.#strike(fault)));
     }
@@ -66,7 +65,6 @@ class Simulation {
     this.#isOver = true;
     await clock.advance(5_000);
     await this.#checkEnd();
-    void chaosFromMs;
     return {
       plan: this.#plan,
       faults: this.#faults,
@@ -152,11 +150,12 @@ class Simulation {
     for (const node of this.#cluster.up("querier")) {
       const { clock } = this.#cluster;
       const beganMs = clock.monotonicMs();
-      const mayMiss = this.#hasLost;
+      const mayMiss = this.#mayMiss;
       const answer = await this.#select(node);
       if (answer === undefined) continue;
       this.#reads++;
-      if (mayMiss || this.#hasLost) continue;
+      // An answer that says that it may be incomplete may be.
+      if (mayMiss || this.#mayMiss || answer.warnings !== undefined) continue;
       this.#report(this.#acknowledged.faultsOf(readSeriesSet(answer), beganMs), "a query");
     }
   }
@@ -198,9 +197,9 @@ class Simulation {
   // ------------------------------------------------------------------------------------------ faults
 
   async #strike(fault: Fault): Promise<void> {
-    const { clock, network, rpc } = this.#cluster;
+    const { network, rpc } = this.#cluster;
     this.#log(`fault ${JSON.stringify(fault)}`);
-    if (losesData(fault, this.#plan.walSync)) this.#hasLost = true;
+    if (losesUnnoticed(fault, this.#plan.walSync)) this.#mayMiss = true;
     switch (fault.kind) {
       case "kill":
         return await this.#downAndUp(fault.node, fault.backAfterMs, (node) =>
@@ -259,7 +258,6 @@ class Simulation {
         return;
       }
     }
-    void clock;
   }
 
   async #downAndUp(
@@ -313,16 +311,17 @@ class Simulation {
     const { clock } = this.#cluster;
     this.#faults.push(...convergenceFaults(this.#cluster));
     const nowMs = clock.monotonicMs();
-    // With a replica lost, a sample may be on one ingester alone: nothing may be lost, but one has to ask all of them.
-    const answer = this.#hasLost
-      ? await clock.during(this.#union())
-      : await clock.during(this.#select(this.#cluster.up("querier")[0] as SimNode));
+    // Nothing may be lost, but one has to ask all ingesters.
+    const answer = await clock.during(this.#mayMiss ? this.#union() : this.#lastQuery());
     if (answer === undefined) this.#faults.push("the last query failed, with all in peace");
-    else {
-      const set = "seriesCount" in answer ? readSeriesSet(answer) : answer;
-      this.#report(this.#acknowledged.faultsOf(set, nowMs), "the last query");
-    }
+    else this.#report(this.#acknowledged.faultsOf(answer, nowMs), "the last query");
     if (this.#acknowledged.count === 0) this.#faults.push("nothing was ever acknowledged");
+  }
+
+  async #lastQuery(): Promise<Record<string, [number, string][]> | undefined> {
+    const [querier] = this.#cluster.up("querier");
+    const set = querier === undefined ? undefined : await this.#select(querier);
+    return set === undefined ? undefined : readSeriesSet(set);
   }
 
   /** What the ingesters hold together. */

@@ -189,6 +189,7 @@ export class SimProcess {
       random: machine.random,
       logger: machine.logger,
       limits: this.#limits,
+      whyUnreadable: () => this.#life?.whyUnreadable(),
       instanceLimits: () => INGESTER_INSTANCE_LIMITS_DEFAULTS,
       metrics: ingesterMetrics(this.#registry, () => ingester.gauges),
       walMetrics: walMetrics(this.#registry),
