@@ -139,19 +139,17 @@ export class IngesterQueryable implements Queryable {
       const units = readUnits(plan, {
         isLocal: (member) => this.#isLocal(member),
         expectedMs: (instanceId) => this.#answerTimes.expectedMs(instanceId),
+        // Who hung or failed is at this for one half-life of the averages: about a minute.
+        slowMs: this.#options.hedgingDelayMs / 2,
       });
       const isAlone = units.length === 1 && units[0]?.members.length === 1;
-      const read = new QuorumRead<Answer>(
-        plan,
-        units,
-        (member, ending) => question(clientFor(member), ending, isAlone),
-        this.#options,
-        {
-          clock,
-          answerTimes: this.#answerTimes,
-          asked: (reason) => metrics.requests.inc({ reason }),
-        },
-      );
+      const ask = (member: Member, ending: AbortSignal): Promise<Answer> =>
+        question(clientFor(member), ending, isAlone);
+      const read = new QuorumRead({ plan, units, question: ask }, this.#options, {
+        clock,
+        answerTimes: this.#answerTimes,
+        asked: (reason) => metrics.requests.inc({ reason }),
+      });
       const answers = await read.run(signal);
       return { answers, isAlone, doubt: read.doubt };
     } catch (error) {

@@ -21,8 +21,9 @@ export function mergeSelected(
   limits: SelectLimits,
 ): EncodedSeriesSet {
   const merged = mergeSeriesSets(sets);
-  const bytes = merged.data.byteLength;
-  const chunks = merged.chunkByteOffsets.length;
+  let bytes = 0;
+  for (const lengthBytes of merged.chunkByteLengths) bytes += lengthBytes;
+  const chunks = merged.chunkByteLengths.length;
   checkSelectLimits({ series: merged.seriesCount, chunks, bytes }, limits);
   return merged;
 }

@@ -20,6 +20,13 @@ import type { ReadUnit } from "./read-units.ts";
 /** Asks one member; may end as soon as the signal aborts. */
 export type Question<Answer> = (member: Member, signal: AbortSignal) => Promise<Answer>;
 
+export interface ReadRequest<Answer> {
+  readonly plan: ReadPlan;
+  /** Of the plan, best first (read-units.ts). */
+  readonly units: readonly ReadUnit[];
+  readonly question: Question<Answer>;
+}
+
 /** Why a member was asked: with the first ones, because others were slow, because another failed. */
 export type AskReason = "first" | "hedge" | "failure";
 
@@ -41,7 +48,7 @@ interface Failure {
   readonly error: unknown;
 }
 
-const ENOUGH = new OpError("canceled", "other instances have answered, or the query is over");
+const NOT_WAITED_FOR = new OpError("canceled", "the read has ended without this instance");
 
 /** For one use. */
 export class QuorumRead<Answer> {
@@ -50,12 +57,12 @@ export class QuorumRead<Answer> {
   readonly #options: QuorumReadOptions;
   readonly #deps: QuorumReadDependencies;
   readonly #quorum: ReadQuorum;
-  /** Best first. */
   readonly #unasked: ReadUnit[];
   /** So many must be at work or done, as long as there are more. */
   readonly #unitsWanted: number;
   #unitsAsked = 0;
   readonly #failedUnits = new Set<ReadUnit>();
+  /** When each was asked. */
   readonly #pending = new Map<Member, number>();
   readonly #answers = new Map<Member, Answer>();
   readonly #failures: Failure[] = [];
@@ -64,9 +71,7 @@ export class QuorumRead<Answer> {
   #timer: Timer | undefined;
 
   constructor(
-    plan: ReadPlan,
-    units: readonly ReadUnit[],
-    question: Question<Answer>,
+    { plan, units, question }: ReadRequest<Answer>,
     options: QuorumReadOptions,
     deps: QuorumReadDependencies,
   ) {
@@ -175,7 +180,7 @@ export class QuorumRead<Answer> {
     for (const [member, startMs] of this.#pending) {
       this.#deps.answerTimes.tookAtLeast(member.instance.id, nowMs - startMs);
     }
-    this.#requests.abort(ENOUGH);
+    this.#requests.abort(NOT_WAITED_FOR);
   }
 
   #error(): OpError {

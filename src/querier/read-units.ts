@@ -10,27 +10,28 @@ export interface ReadUnit {
 }
 
 export interface UnitPreferences {
-  /** A unit with such a member goes first. */
+  /** A unit with such a member goes first, unless it is slow. */
   readonly isLocal: (member: Member) => boolean;
   readonly expectedMs: (instanceId: string) => number;
+  /** Whoever is expected to take this long is slow, near or not. */
+  readonly slowMs: number;
 }
 
 /** Best first: the local one, then by how long its slowest member is expected to take. */
 export function readUnits(
   plan: ReadPlan,
-  { isLocal, expectedMs }: UnitPreferences,
+  { isLocal, expectedMs, slowMs }: UnitPreferences,
 ): readonly ReadUnit[] {
   const nameOf = ({ instance }: Member): string => (plan.byZone ? instance.zone : instance.id);
   const incomplete = new Set(plan.missing.map(nameOf));
   const complete = plan.ask.filter((member) => !incomplete.has(nameOf(member)));
   return [...Map.groupBy(complete, nameOf).values()]
-    .map((members) => ({
-      members,
-      isLocal: members.some(isLocal),
-      slowestMs: Math.max(...members.map(({ instance }) => expectedMs(instance.id))),
-    }))
+    .map((members) => {
+      const slowestMs = Math.max(...members.map(({ instance }) => expectedMs(instance.id)));
+      return { members, slowestMs, isFirst: slowestMs < slowMs && members.some(isLocal) };
+    })
     .sort(
       (left, right) =>
-        Number(right.isLocal) - Number(left.isLocal) || left.slowestMs - right.slowestMs,
+        Number(right.isFirst) - Number(left.isFirst) || left.slowestMs - right.slowestMs,
     );
 }

@@ -54,9 +54,11 @@ export function ringOf(instances: Iterable<Instance>): RingDescriptor {
 /**
  * The tombstone that puts an instance out of the ring. It is newer than all that is known of the instance, also if that
  * one's clock is ahead of ours. An instance that is alive after all registers again with its next heartbeat.
+ * The tokens stay as they are, though nobody counts them: if a heartbeat was under way that is newer than the tombstone, the
+ * instance has them still.
  */
 export function tombstone(instance: Instance, nowMs: number): Instance {
-  const atMs = Math.max(nowMs, instance.heartbeatMs + 1, instance.tokensUpdatedAtMs + 1);
+  const atMs = Math.max(nowMs, instance.heartbeatMs + 1);
   // What it took before it became read-only may be all that it has.
   const lastWriteMs = instance.readOnly ? instance.readOnlyUpdatedAtMs : atMs;
   return {
@@ -66,8 +68,6 @@ export function tombstone(instance: Instance, nowMs: number): Instance {
     serving: false,
     hasData: false,
     lostDataAtMs: instance.hasData ? lastWriteMs : instance.lostDataAtMs,
-    tokens: NO_TOKENS,
-    tokensUpdatedAtMs: atMs,
   };
 }
 

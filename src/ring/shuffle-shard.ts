@@ -57,9 +57,10 @@ function zoneCount(view: RingView, sinceMs: number | undefined): number {
 
 /** Whether anything may have been written to it since then. */
 function mayBeIn({ instance }: Member, sinceMs: number | undefined): boolean {
-  if (!instance.hasData || instance.tokens.length === 0) return false;
-  if (!instance.readOnly) return true;
-  return sinceMs !== undefined && instance.readOnlyUpdatedAtMs >= sinceMs;
+  if (!instance.hasData) return false;
+  // News of its tokens may come later than news of itself, and its samples are there all the same.
+  if (sinceMs !== undefined) return !instance.readOnly || instance.readOnlyUpdatedAtMs >= sinceMs;
+  return !instance.readOnly && instance.tokens.length > 0;
 }
 
 /** It took writes all the time since then. */

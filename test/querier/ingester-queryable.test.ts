@@ -10,6 +10,7 @@ import {
   testSeries,
 } from "../testkit/memory-queryable.ts";
 import { settle } from "../testkit/test-clock.ts";
+import { queryFixture, STAND_IN } from "./query-fixture.ts";
 import {
   LABELS_ALL,
   type RingFixture,
@@ -116,6 +117,12 @@ test("who hung is asked last by the next request, and again after some minutes",
   await ring.clock.advance(10 * 60_000);
   for (let i = 0; i < 5; i++) await selected(ring, 100);
   assert.ok((ring.requestCounts()[0] ?? 0) > 1, "it got another chance");
+});
+
+test("who fails is asked last by the next request", async () => {
+  const ring = ringFixture(three([{ behaviour: FAILS }]));
+  for (let i = 0; i < 3; i++) await selected(ring);
+  assert.deepEqual(ring.requestCounts(), [1, 3, 3]);
 });
 
 test("two that fail: the error names both and why", async () => {
@@ -264,6 +271,21 @@ test("the local zone and the local instance go first", async () => {
   assert.deepEqual(own.requestCounts(), [1, 0, 1]);
 });
 
+test("the local zone goes first only while it answers", async () => {
+  const ring = ringFixture(sixInZones({ z1: { behaviour: HANGS } }), {
+    ...ZONES,
+    queryable: { localZone: "z" },
+  });
+  await selected(ring, 500);
+  assert.deepEqual(ring.requestCounts(), [1, 1, 1, 1, 1, 1]);
+  await selected(ring);
+  assert.deepEqual(ring.requestCounts(), [2, 2, 2, 2, 1, 1]);
+  ring.ingester("z1").behaviour = { kind: "answers", afterMs: 0 };
+  await ring.clock.advance(61_000);
+  await selected(ring);
+  assert.deepEqual(ring.requestCounts().slice(4), [2, 2]);
+});
+
 // ----------------------------------------------------------------------------------------------- ring of one
 
 test("a ring of one gets the request as it is, and its answer is passed on", async () => {
@@ -349,6 +371,16 @@ test("abort ends all requests, and the reason is the answer", async () => {
   const late = ring.queryable.select("t", { ...SELECT_ALL, signal: client.signal });
   await assert.rejects(late, (error) => error === reason);
   assert.deepEqual(ring.requestCounts(), [1, 1, 0]);
+});
+
+test("over HTTP: 500 with the text that names who is missing", async () => {
+  const ring = ringFixture(three([{ behaviour: FAILS }, { isAlive: false }]));
+  await using api = queryFixture([ring.queryable], { workerFile: STAND_IN });
+  const { status, body } = await api.get("query?query=up");
+  assert.equal(status, 500);
+  assert.match(body.error ?? "", /^too many unhealthy instances in the ring: .*a \(.*b \(/);
+  ring.ingester("a").behaviour = { kind: "answers", afterMs: 0 };
+  assert.equal((await api.get("query?query=up")).status, 200);
 });
 
 test("how long reads took, by outcome", async () => {
