@@ -121,11 +121,14 @@ function rangesByRank(table: TokenTable, ownerCount: number, seed: number): numb
   for (const [range, owner] of table.owners.entries()) rangesOf[owner]?.push(range);
   return rangesOf.map((ranges) => {
     // Rank and place in one number: numbers are sorted many times as fast as by a function that compares.
-    const ranked = Float64Array.from(ranges, (range, place) => {
+    const ranked = new Float64Array(ranges.length);
+    for (const [place, range] of ranges.entries()) {
       const chance = mix32((table.tokens[range] ?? 0) ^ seed) + 1;
-      return Math.floor((table.rangeSize(range) * chance) / RANK_UNIT) * PLACES + place;
-    });
-    return Array.from(ranked.sort().reverse(), (each) => ranges[each % PLACES] ?? 0);
+      const rank = Math.floor((table.rangeSize(range) * chance) / RANK_UNIT);
+      ranked[place] = rank * PLACES + place;
+    }
+    ranked.sort().reverse();
+    return ranges.map((_, index) => ranges[(ranked[index] ?? 0) % PLACES] ?? 0);
   });
 }
 

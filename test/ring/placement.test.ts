@@ -64,7 +64,7 @@ test("of those that join all at once each owns the same", () => {
 test("a hundred at once take the same tokens as one after the other", () => {
   const all = pendingOnes(100);
   const options = { tokenCount: 512, zoneAware: false, heartbeatTimeoutMs: 60_000 };
-  for (const index of [0, 1, 49, 99]) {
+  for (const index of [0, 1, 99]) {
     const one = all[index] ?? instance("none");
     assert.deepEqual(planTokens(ringOf(all), one, options, NOW_MS), HUNDRED[index]?.tokens);
   }
