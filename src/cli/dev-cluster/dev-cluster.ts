@@ -27,15 +27,19 @@ Starts a cluster on this machine: each component a process of its own, all of th
   --zones=0                 spread the ingesters over so many zones
   --replication-factor=3    copies of each series (with fewer than 3 ingesters: 1)
   --data-dir=PATH           where the nodes keep their data, also for the next time (default ./data/dev-cluster)
+  --port-offset=0           ports are looked for from 8080, 9095 and 7946 plus this
   --restart                 start a node again that dies
 
 Lines of the nodes go to standard error, each after the name of its node; the table of ports, when all are ready, to standard output.
 What stands after -- goes to every node: muninn dev-cluster -- -log.level=debug`;
 
 const NODES_MAX = 64;
+/** The last port that is tried is below 65536. */
+const PORT_OFFSET_MAX = 55_000;
 
 export interface DevClusterOptions {
   readonly shape: ClusterShape;
+  readonly portOffset: number;
   readonly restart: boolean;
 }
 
@@ -47,8 +51,9 @@ export async function devCluster(
     machine.out(HELP);
     return EXIT.ok;
   }
-  const { shape, restart } = parseDevCluster(argv);
-  const plans = planCluster(shape, await freePorts(nodesOf(shape).length, machine.network));
+  const { shape, portOffset, restart } = parseDevCluster(argv);
+  const ports = await freePorts(nodesOf(shape).length, machine.network, portOffset);
+  const plans = planCluster(shape, ports);
   const launcher = join(import.meta.dirname, "../../../bin/muninn.js");
   return await runCluster(
     { plans, restart, stopAsked: machine.stopAsked, out: machine.out },
@@ -85,7 +90,8 @@ export function parseDevCluster(argv: readonly string[]): DevClusterOptions {
   if (nodesOf(shape).length > NODES_MAX) {
     throw new CommandError(`more than ${NODES_MAX} processes are too many for one machine`);
   }
-  return { shape, restart: values.restart ?? false };
+  const portOffset = countOf("port-offset", values["port-offset"] ?? "0", PORT_OFFSET_MAX);
+  return { shape, portOffset, restart: values.restart ?? false };
 }
 
 const OPTIONS = {
@@ -96,6 +102,7 @@ const OPTIONS = {
   zones: { type: "string" },
   "replication-factor": { type: "string" },
   "data-dir": { type: "string" },
+  "port-offset": { type: "string" },
   restart: { type: "boolean" },
 } as const;
 
@@ -107,7 +114,7 @@ function valuesOf(argv: readonly string[]) {
   }
 }
 
-function countOf(name: string, text: string): number {
-  if (!/^\d{1,3}$/.test(text)) throw new CommandError(`--${name}=${text}: write a whole number`);
-  return Number(text);
+function countOf(name: string, text: string, max = 999): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= max) return Number(text);
+  throw new CommandError(`--${name}=${text}: write a whole number, at most ${max}`);
 }

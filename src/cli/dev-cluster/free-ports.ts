@@ -8,14 +8,24 @@ export type Listening = Pick<Network, "listen" | "bindDatagrams">;
 const USUAL = { http: 8080, rpc: 9095, gossip: 7946 } as const;
 const TRIED_MAX = 1000;
 
-export async function freePorts(count: number, network: Listening): Promise<ClusterPorts> {
+/** `offset` moves all of the usual ones up, for a second cluster beside a first. */
+export async function freePorts(
+  count: number,
+  network: Listening,
+  offset = 0,
+): Promise<ClusterPorts> {
   const isFree = (port: number): Promise<boolean> => isFreeTcp(port, network);
   const isFreeForGossip = async (port: number): Promise<boolean> =>
     (await isFreeTcp(port, network)) && (await isFreeUdp(port, network));
-  const http = await choose({ from: USUAL.http, count, isFree, taken: [] });
-  const rpc = await choose({ from: USUAL.rpc, count, isFree, taken: http });
+  const http = await choose({ from: USUAL.http + offset, count, isFree, taken: [] });
+  const rpc = await choose({ from: USUAL.rpc + offset, count, isFree, taken: http });
   const taken = [...http, ...rpc];
-  const gossip = await choose({ from: USUAL.gossip, count, isFree: isFreeForGossip, taken });
+  const gossip = await choose({
+    from: USUAL.gossip + offset,
+    count,
+    isFree: isFreeForGossip,
+    taken,
+  });
   return { http, rpc, gossip };
 }
 

@@ -49,13 +49,18 @@ export const HOST = "127.0.0.1";
 const SEEDS_MAX = 3;
 
 export function planCluster(shape: ClusterShape, ports: ClusterPorts): NodePlan[] {
-  return nodesOf(shape).map((node, index) => {
-    const [httpPort, rpcPort, gossipPort] = [ports.http, ports.rpc, ports.gossip].map(
-      (list) => list[index] ?? 0,
-    ) as [number, number, number];
-    const place = { ...node, httpPort, rpcPort, gossipPort };
+  return nodesOf(shape).map((node, at) => {
+    const { name, target } = node;
+    const gossipPort = ports.gossip[at] ?? 0;
+    const place = {
+      name,
+      target,
+      httpPort: ports.http[at] ?? 0,
+      rpcPort: ports.rpc[at] ?? 0,
+      gossipPort,
+    };
     const seeds = ports.gossip.filter((port) => port !== gossipPort).slice(0, SEEDS_MAX);
-    return { ...place, flags: flagsOf(place, shape, seeds) };
+    return { ...place, flags: flagsOf({ ...place, index: node.index }, shape, seeds) };
   });
 }
 
