@@ -37,23 +37,27 @@ export class ChildProcesses {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
-    const ended = once(child, "close").then(([code, signal]: (string | number | null)[]) =>
-      endOf(code, signal),
-    );
+    const closed = once(child, "close") as Promise<[number | null, string | null]>;
+    const told = [child.stdout, child.stderr].map((stream) => tellLines(stream, onLine));
+    const ended = Promise.all([closed, ...told]).then(([[code, signal]]) => endOf(code, signal));
+    // A program that cannot be started never closes: that is what the next line rejects with.
     ended.catch(() => undefined);
     await once(child, "spawn");
     this.#running.add(child);
     void ended.finally(() => this.#running.delete(child));
-    for (const stream of [child.stdout, child.stderr]) tellLines(stream, onLine);
     return { pid: child.pid ?? 0, ended, signal: (name) => void child.kill(name) };
   }
 }
 
-function tellLines(stream: Readable, onLine: (line: string) => void): void {
-  createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on("line", onLine);
+/** Until the last line. */
+async function tellLines(stream: Readable, onLine: (line: string) => void): Promise<void> {
+  const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
+  lines.on("line", onLine);
+  await once(lines, "close");
 }
 
-function endOf(code: unknown, signal: unknown): ChildEnd {
-  if (typeof code === "number") return { code, text: `code ${code}` };
-  return { code: undefined, text: `signal ${String(signal)}` };
+function endOf(code: number | null, signal: string | null): ChildEnd {
+  return code === null
+    ? { code: undefined, text: `signal ${signal}` }
+    : { code, text: `code ${code}` };
 }
