@@ -109,6 +109,11 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     "internal",
     "At start: the HTTP port cannot be opened. The text says why; choose another with `-server.http-listen-port`.",
   ),
+  "join-failed": rule(
+    500,
+    "internal",
+    "At start, with `-memberlist.abort-if-cluster-join-fails`: none of `-memberlist.join` answers. The text says why each did not.",
+  ),
   "runtime-config-invalid": rule(
     500,
     "internal",
