@@ -25,14 +25,12 @@ const series: fc.Arbitrary<SeriesFixture> = fc.record({
   chunks: fc.array(
     fc.record({
       encoding: fc.constantFrom("xor" as const, "raw" as const),
-      columns: fc
-        .array(fc.double(), { minLength: 1, maxLength: 5 })
-        .chain((values) =>
-          fc.integer({ min: -1000, max: 2_000_000_000 }).map((startMs) => ({
-            timestampsMs: BigInt64Array.from(values, (_, i) => BigInt(startMs + 15_000 * i)),
-            values: Float64Array.from(values),
-          })),
-        ),
+      columns: fc.array(fc.double(), { minLength: 1, maxLength: 5 }).chain((values) =>
+        fc.integer({ min: -1000, max: 2_000_000_000 }).map((startMs) => ({
+          timestampsMs: BigInt64Array.from(values, (_, i) => BigInt(startMs + 15_000 * i)),
+          values: Float64Array.from(values),
+        })),
+      ),
     }),
     { maxLength: 4 },
   ),
