@@ -5,18 +5,24 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { OpError } from "../../base/errors.ts";
-import { bearer, CLUSTER_HEADER, PROTOCOL_VERSION, SECRET_HEADER } from "./protocol.ts";
+import {
+  CLUSTER_HEADER,
+  clusterValue,
+  PROTOCOL_VERSION,
+  SECRET_HEADER,
+  secretValue,
+} from "./protocol.ts";
 
 export class Admission {
-  readonly #clusterLabel: string;
+  readonly #clusterValue: string;
   readonly #secretDigest: Buffer | undefined;
 
   constructor({
     clusterLabel,
     secret,
   }: { readonly clusterLabel: string; readonly secret: string }) {
-    this.#clusterLabel = clusterLabel;
-    this.#secretDigest = secret === "" ? undefined : digest(bearer(secret));
+    this.#clusterValue = clusterValue(clusterLabel);
+    this.#secretDigest = secret === "" ? undefined : digest(secretValue(secret));
   }
 
   /** Why the caller is refused. */
@@ -37,13 +43,22 @@ export class Admission {
   }
 
   #clusterRefusal(headers: IncomingHttpHeaders): OpError | undefined {
-    const sent = headers[CLUSTER_HEADER] ?? "";
-    if (sent === this.#clusterLabel) return undefined;
-    const caller = JSON.stringify(String(sent).slice(0, 200));
+    const sent = String(headers[CLUSTER_HEADER] ?? "");
+    if (sent === this.#clusterValue) return undefined;
     return new OpError(
       "rpc-wrong-cluster",
-      `the caller belongs to cluster ${caller} and this member to ${JSON.stringify(this.#clusterLabel)}: see -memberlist.cluster-label`,
+      `the caller belongs to cluster ${labelOf(sent)} and this member to ${labelOf(this.#clusterValue)}: see -memberlist.cluster-label`,
     );
+  }
+}
+
+/** For a text: in quotes, and not all of what a stranger may send. */
+function labelOf(value: string): string {
+  const short = value.slice(0, 200);
+  try {
+    return JSON.stringify(decodeURIComponent(short));
+  } catch {
+    return JSON.stringify(short);
   }
 }
 

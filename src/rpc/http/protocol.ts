@@ -30,9 +30,13 @@ export type IngesterCall = keyof typeof OPERATIONS;
 
 /** Label of the caller's cluster: members of two clusters never talk by accident. */
 export const CLUSTER_HEADER = "x-muninn-cluster";
-/** "Bearer <secret>". */
 export const SECRET_HEADER = "authorization";
 
-export function bearer(secret: string): string {
-  return `Bearer ${secret}`;
+/** Labels and secrets may hold anything; header values may not. */
+export function clusterValue(label: string): string {
+  return encodeURIComponent(label.toWellFormed());
+}
+
+export function secretValue(secret: string): string {
+  return `Bearer ${Buffer.from(secret, "utf8").toString("base64url")}`;
 }

@@ -9,7 +9,7 @@ import { TENANT_HEADER } from "../../http/tenancy.ts";
 import { SeriesSetReceiver } from "../../storage/series-set-frame.ts";
 import type { RpcClientOptions } from "./options.ts";
 import { answerTooLarge, malformedAnswer, type Peer, timedOut, unreachable } from "./peer-error.ts";
-import { bearer, CLUSTER_HEADER, SECRET_HEADER } from "./protocol.ts";
+import { CLUSTER_HEADER, clusterValue, SECRET_HEADER, secretValue } from "./protocol.ts";
 
 /** Answers other than 2xx say what went wrong: in less than this. */
 const FAILURE_SIZE_MAX_BYTES = 1024 * 1024;
@@ -40,14 +40,15 @@ export class RpcConnection {
   /** The error of every call if the ring holds an address that is none. */
   readonly #pool: Pool | OpError;
   readonly #headers: readonly string[];
+  #closed: Promise<void> | undefined;
 
   constructor(peer: Peer, options: RpcClientOptions, clock: Clock) {
     this.peer = peer;
     this.#clock = clock;
     const { secret, clusterLabel } = options;
     this.#headers = [
-      ...[CLUSTER_HEADER, clusterLabel],
-      ...(secret === "" ? [] : [SECRET_HEADER, bearer(secret)]),
+      ...[CLUSTER_HEADER, clusterValue(clusterLabel)],
+      ...(secret === "" ? [] : [SECRET_HEADER, secretValue(secret)]),
     ];
     this.#pool = openPool(peer, options);
   }
@@ -66,9 +67,10 @@ export class RpcConnection {
     });
   }
 
-  /** Calls under way may finish. */
-  async close(): Promise<void> {
-    if (this.#pool instanceof Pool) await this.#pool.close();
+  /** Calls under way may finish. May be called again. */
+  close(): Promise<void> {
+    this.#closed ??= this.#pool instanceof Pool ? this.#pool.close() : Promise.resolve();
+    return this.#closed;
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type RpcClientOptions,
   type RpcServerOptions,
 } from "../../../src/rpc/http/options.ts";
+import type { Peer } from "../../../src/rpc/http/peer-error.ts";
 import { RpcServer } from "../../../src/rpc/http/rpc-server.ts";
 import type { IngesterClient } from "../../../src/rpc/ingester.ts";
 import { IngesterCallMetrics } from "../../../src/rpc/metrics.ts";
@@ -58,9 +59,10 @@ export class RpcFixture implements AsyncDisposable {
     return fixture;
   }
 
-  client(options: Partial<RpcClientOptions> = {}): HttpIngesterClient {
+  /** To this member, or to `peer`. */
+  client(options: Partial<RpcClientOptions> = {}, peer?: Peer): HttpIngesterClient {
     const client = new HttpIngesterClient(
-      { instanceId: "ingester-1", address: `127.0.0.1:${this.port}` },
+      peer ?? { instanceId: "ingester-1", address: `127.0.0.1:${this.port}` },
       { ...RPC_CLIENT_DEFAULTS, clusterLabel: "blue", ...options },
       { clock: this.clock, metrics: new IngesterCallMetrics(new Registry()) },
     );
