@@ -125,8 +125,8 @@ export const modules: readonly Module<Parts>[] = [
   }),
 
   // Listens before the ingester has replayed its log: callers are told so, and do not wait for a connection.
-  module("rpc", ["cluster"], (context, { cluster }) => {
-    const part = new Rpc(context, cluster);
+  module("rpc", ["cluster", "rings", "http"], (context, { cluster, rings, http }) => {
+    const part = new Rpc(context, { cluster, ring: rings.ingester, httpMetrics: http.metrics });
     return { part, start: () => part.start(), stop: () => part.stop() };
   }),
 
@@ -200,7 +200,7 @@ export const modules: readonly Module<Parts>[] = [
           ? new DirectStore({ ingester: ingester.ingester, clock, metrics, remoteTimeoutMs })
           : new ReplicatedStore({
               ring: rings.ingester,
-              clientFor: (member) => rpc.ingesterFor(member, ingester?.ingester),
+              clientFor: rpc.ingesterFor,
               clock,
               metrics,
               remoteTimeoutMs,
@@ -244,7 +244,7 @@ export const modules: readonly Module<Parts>[] = [
         ingester === undefined ? "" : instanceId("ingester", config, machine.hostName);
       const ring = new IngesterQueryable(ingesterReadOptions(config, ownIngester), {
         ring: rings.ingester,
-        clientFor: (member) => rpc.ingesterFor(member, ingester?.ingester),
+        clientFor: rpc.ingesterFor,
         limits,
         clock,
         metrics: ingesterReadMetrics(registry),

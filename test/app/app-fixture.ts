@@ -10,6 +10,7 @@ import type { HttpServer } from "../../src/http/server.ts";
 import { MemoryLogger } from "../http/http-fixture.ts";
 import { MemoryFileSystem } from "../testkit/memory-file-system.ts";
 import { namedSeries, writeBody } from "../testkit/remote-write.ts";
+import { SimNetwork } from "../testkit/sim-network.ts";
 import { TestClock } from "../testkit/test-clock.ts";
 
 export interface AppFixture {
@@ -43,6 +44,8 @@ export function newApp(
       logger,
       random: new SeededRandom(1),
       fileSystem: options.disk ?? new MemoryFileSystem(),
+      network: new SimNetwork({}, { clock, random: new SeededRandom(2) }).host("10.0.0.1"),
+      hostName: "muninn-1",
       lockDirectory: async () => ({ release: async () => undefined }),
       probe: async () => ({ kind: "unreachable", reason: "no network in tests" }),
       ...options.machine,

@@ -3,6 +3,8 @@ import type { LogFields, Logger } from "../../src/base/logger.ts";
 import { SeededRandom } from "../../src/base/random.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
 import { Distributor, type DistributorDependencies } from "../../src/distributor/distributor.ts";
+import { DirectStore } from "../../src/distributor/direct-store.ts";
+import { newReplicationMetrics } from "../../src/distributor/replication-metrics.ts";
 import {
   DISTRIBUTOR_DEFAULTS,
   type DistributorOptions,
@@ -54,7 +56,12 @@ export function newFixture(options: Partial<DistributorOptions> = {}): Distribut
       },
     },
     instanceLimits: () => instanceLimits,
-    ingester,
+    store: new DirectStore({
+      ingester,
+      clock,
+      metrics: newReplicationMetrics(registry),
+      remoteTimeoutMs: { ...DISTRIBUTOR_DEFAULTS, ...options }.remoteTimeoutMs,
+    }),
   };
   const distributor = new Distributor({ ...DISTRIBUTOR_DEFAULTS, ...options }, dependencies);
   return {

@@ -42,8 +42,8 @@ const MODULES: readonly Ban[] = [
   {
     pattern: /^node:https?$/,
     advice: "serve through src/http; open connections in src/sys",
-    // The HTTP server itself; its sockets are fastify's.
-    allowed: ["src/http/"],
+    // The HTTP servers themselves: the public one, whose sockets are fastify's, and the one for other members.
+    allowed: ["src/http/", "src/rpc/http/"],
   },
   {
     pattern: /^node:(?:net|dgram|tls|http2|dns(?:\/promises)?)$/,
