@@ -336,7 +336,9 @@ function takeHaLabels(slots: usize): i32 {
   haReplica = load<u32>(replica, 8);
   haReplicaLength = load<u32>(replica, 12);
   labelCount--;
-  v128.store(replica, v128.load(slots + ((<usize>labelCount) << 4)));
+  // The others move up, so that labels that came sorted need no sorting.
+  const last = slots + ((<usize>labelCount) << 4);
+  for (let slot = replica; slot < last; slot += 16) v128.store(slot, v128.load(slot + 16));
   return SERIES_VALID;
 }
 
@@ -404,7 +406,7 @@ function writeVarint(p: usize, value: u32): usize {
 /** Copies in steps of 16: runs over into the slack of both buffers. */
 // @ts-ignore: decorator
 @inline
-function writeBytes(p: usize, from: usize, length: u32): usize {
+export function writeBytes(p: usize, from: usize, length: u32): usize {
   const end = p + length;
   while (p < end) {
     v128.store(p, v128.load(from));

@@ -9,7 +9,7 @@
  *
  * The host counts the pairs of a tenant and says how many it may have (control block, intake-report.ts).
  */
-import { haCluster, haClusterLength, haReplica, haReplicaLength } from "./canonical";
+import { haCluster, haClusterLength, haReplica, haReplicaLength, writeBytes } from "./canonical";
 import { addressOf, guardIntact, newBuffer, reserve } from "./guarded-buffer";
 import { hashHigh, hashLow, murmur3 } from "./hash";
 import { bump, control } from "./intake-report";
@@ -50,8 +50,7 @@ export function internHaPair(tenant: u32): u32 {
   const record = reserve(newHaPairs, newBytes, newBytes + recordBytes) + newBytes;
   store<u32>(record, haClusterLength);
   store<u32>(record, haReplicaLength, 4);
-  memory.copy(record + 8, haCluster, haClusterLength);
-  memory.copy(record + 8 + haClusterLength, haReplica, haReplicaLength);
+  writeBytes(writeBytes(record + 8, haCluster, haClusterLength), haReplica, haReplicaLength);
   murmur3(record, recordBytes, seed ^ (<u64>tenant * 0x9e3779b97f4a7c15));
   let slot: usize = slotCount == 0 ? 0 : slotOf(hashLow, hashHigh, tenant);
   if (slot != 0 && load<u32>(slot, 16) != 0) return load<u32>(slot, 20);
