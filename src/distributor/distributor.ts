@@ -3,7 +3,8 @@
  *
  *   admit      instance limits and request rate, before the body is read
  *   decode     snappy, protobuf, validation, all in the kernel (kernel/host/intake.ts); bad series fall out here
- *   rate       ingestion rate over the valid samples: all or nothing
+ *   elect      rows of HA pairs whose other replica is elected are left out (ha-tracker/)
+ *   rate       ingestion rate over the samples that are left: all or nothing
  *   store      rows without labels; those whose id the ingester does not know once more, with labels
  *   answer     a failure of the ingester before anything, then what it did not store, then what was invalid
  *
@@ -33,8 +34,11 @@ import type {
 } from "../rpc/ingester.ts";
 import { decodeCanonicalLabels } from "../wire/remote-write.ts";
 import { type Admission, Inflight } from "./admission.ts";
+import { HaDedup, type KeptRows } from "./ha-dedup.ts";
+import { clustersMax, type HaTracker } from "./ha-tracker/ha-tracker.ts";
 import { intakeLimits } from "./intake-limits.ts";
 import {
+  haClustersText,
   ingestionRateText,
   instanceLimitText,
   problemText,
@@ -51,8 +55,15 @@ import {
   newDistributorMetrics,
 } from "./metrics.ts";
 import type { DistributorOptions, InstanceLimits } from "./options.ts";
-import { invalid, type PushOutcome, type PushOutcomeKind, STORED } from "./push-outcome.ts";
+import {
+  DEDUPLICATED,
+  invalid,
+  type PushOutcome,
+  type PushOutcomeKind,
+  STORED,
+} from "./push-outcome.ts";
 import { retryAfterSeconds } from "./retry-after.ts";
+import { subset } from "./subset.ts";
 import { type TenantState, Tenants } from "./tenants.ts";
 
 export interface DistributorDependencies {
@@ -66,6 +77,8 @@ export interface DistributorDependencies {
   readonly ingester: Pick<IngesterClient, "push">;
   /** Distributors that share the tenants' rate limits, this one included; 1 when absent. */
   readonly healthyDistributors?: () => number;
+  /** Absent: pairs are not followed, whatever the tenants' limits say. */
+  readonly haTracker?: HaTracker;
 }
 
 export interface PushContext {
@@ -89,12 +102,11 @@ const DISCARD_REASONS: Readonly<Record<RejectReason, string>> = {
 };
 
 /** What is known of a request after decoding; holds no view of kernel memory. */
-interface Intake {
+interface Intake extends KeptRows {
   readonly tenant: string;
   readonly body: Uint8Array;
   readonly limits: Limits;
   readonly intakeLimits: IntakeLimits;
-  readonly samples: number;
   readonly problems: IntakeRows["problems"];
   readonly rejections: IntakeRows["rejections"];
 }
@@ -107,6 +119,7 @@ export class Distributor {
   readonly #kernel: IntakeKernel;
   readonly #tenants = new Tenants();
   readonly #inflight = new Inflight();
+  readonly #haDedup: HaDedup;
   readonly #ingestionRate = new EwmaRate();
   #limitsVersion: number;
   #ticker: Timer | undefined;
@@ -124,6 +137,7 @@ export class Distributor {
       hashSeedLow: dependencies.random.uint32(),
       hashSeedHigh: dependencies.random.uint32(),
     });
+    this.#haDedup = new HaDedup(dependencies.haTracker, this.#kernel);
     this.#metrics = newDistributorMetrics(dependencies.registry, () => this.status());
   }
 
@@ -195,12 +209,14 @@ export class Distributor {
     const forKernel = intakeLimits(limits, {
       nowMs: this.#clock.nowMs(),
       decodedBytesMax: this.#options.maxRecvMsgSizeBytes,
+      hasHaTracker: this.#dependencies.haTracker !== undefined,
     });
     const rows = this.#kernel.decode(tenant, body, forKernel);
     if (rows.kind !== "rows") return this.#unreadable(rows, retryAttempt);
     this.#largestRequestBytes = Math.max(this.#largestRequestBytes, rows.counts.decodedBytes);
     this.#account(tenant, state, rows);
-    const samples = rows.timestampsMs.length;
+    const kept = this.#haDedup.elect(tenant, state, limits, rows);
+    const { samples } = kept;
     if (!this.#takeSamples(state, limits, samples)) {
       addTo(state.counts.discardedSamples, "rate_limited", samples);
       const text = ingestionRateText(limits, this.#ingestionBurst(limits));
@@ -208,10 +224,11 @@ export class Distributor {
     }
     this.#accept(state, samples);
     const { problems, rejections } = rows;
-    const intake = { tenant, body, limits, intakeLimits: forKernel, samples, problems, rejections };
-    if (rows.seriesCount === 0) return this.#outcome(intake, state, [], retryAttempt);
+    const intake = { tenant, body, limits, intakeLimits: forKernel, ...kept, problems, rejections };
+    const batch = kept.kept === undefined ? rows : subset(rows, kept.kept);
+    if (batch.seriesCount === 0) return this.#outcome(intake, state, [], retryAttempt);
     try {
-      const rejected = await this.#store(intake, rows);
+      const rejected = await this.#store(intake, batch);
       return this.#outcome(intake, state, rejected, retryAttempt);
     } catch (error) {
       return this.#failed(error, retryAttempt);
@@ -285,11 +302,16 @@ export class Distributor {
     return Math.max(1, this.#dependencies.healthyDistributors?.() ?? 1);
   }
 
-  /** Rows without labels, then those that the ingester does not know with labels. Row numbers are of the first. */
-  async #store(intake: Intake, rows: IntakeRows): Promise<readonly RejectedSamples[]> {
-    const first = await this.#send(intake.tenant, rows);
-    if (first.unknownSeries.length === 0) return first.rejected;
-    const wanted = Uint32Array.from(first.unknownSeries).sort();
+  /** Rows without labels, then those that the ingester does not know with labels. Row numbers are of the whole request. */
+  async #store(intake: Intake, batch: SeriesBatch): Promise<readonly RejectedSamples[]> {
+    const rowOf = (index: number): number => intake.kept?.[index] ?? index;
+    const first = await this.#send(intake.tenant, batch);
+    const rejected = first.rejected.map((one) => ({
+      ...one,
+      seriesIndex: rowOf(one.seriesIndex),
+    }));
+    if (first.unknownSeries.length === 0) return rejected;
+    const wanted = Uint32Array.from(first.unknownSeries, rowOf).sort();
     this.#metrics.seriesResent.inc(wanted.length);
     const second = await this.#send(intake.tenant, this.#withLabels(intake, wanted));
     if (second.unknownSeries.length > 0) {
@@ -297,11 +319,11 @@ export class Distributor {
         series: second.unknownSeries.length,
       });
     }
-    const renumbered = second.rejected.map((rejected) => ({
-      ...rejected,
-      seriesIndex: wanted[rejected.seriesIndex] ?? 0,
+    const renumbered = second.rejected.map((one) => ({
+      ...one,
+      seriesIndex: wanted[one.seriesIndex] ?? 0,
     }));
-    return [...first.rejected, ...renumbered];
+    return [...rejected, ...renumbered];
   }
 
   #withLabels(intake: Intake, wanted: Uint32Array): IntakeRows {
@@ -337,7 +359,10 @@ export class Distributor {
     retryAttempt: string | undefined,
   ): PushOutcome {
     const [problem] = intake.problems;
-    if (rejected.length === 0 && problem === undefined) return STORED;
+    const { refusedSamples } = intake;
+    if (rejected.length === 0 && problem === undefined && refusedSamples === 0) {
+      return intake.kept?.length === 0 ? DEDUPLICATED : STORED;
+    }
     const summary: { id: string; samples: number; series?: number }[] = [];
     let stored = intake.samples;
     for (const { reason, count } of rejected) {
@@ -348,6 +373,9 @@ export class Distributor {
     for (const { code, samples, series } of intake.rejections) {
       summary.push({ id: code, samples, series });
     }
+    if (refusedSamples > 0) {
+      summary.push({ id: "tenant-too-many-ha-clusters", samples: refusedSamples });
+    }
     // A full ingester may have room later: the sender is to come back, and what is stored already is no harm.
     const full = rejected.find(({ reason }) => reason === "ingester-max-series");
     const worst = full ?? rejected[0];
@@ -356,7 +384,7 @@ export class Distributor {
         ? rejectedText(worst, intake.tenant, this.#rowText(intake, worst.seriesIndex))
         : problem !== undefined
           ? problemText(problem, intake.limits)
-          : "";
+          : haClustersText(clustersMax(intake.limits));
     const message = `${text}. ${summaryText(summary, stored)}`.replace("..", ".");
     return full === undefined
       ? invalid(message)
@@ -432,6 +460,7 @@ export class Distributor {
       this.#kernel.forgetTenant(tenant);
       this.#metrics.forgetTenant(tenant);
     }
+    this.#haDedup.cleanUp(this.#tenants);
     const { retainedBufferBytesMax } = this.#options;
     if (this.#largestRequestBytes <= retainedBufferBytesMax) {
       this.#kernel.trim(retainedBufferBytesMax);

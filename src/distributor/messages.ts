@@ -196,6 +196,14 @@ export function ingestionRateText(limits: Limits, burst: number): string {
   );
 }
 
+export function haClustersText(clustersMax: number): string {
+  return withLimit(
+    `samples were refused because the tenant has reached its limit of ${clustersMax} HA clusters (or of replicas in them)`,
+    "tenant-too-many-ha-clusters",
+    "distributor.ha-tracker.max-clusters",
+  );
+}
+
 export type InstanceLimitName =
   | "max_ingestion_rate"
   | "max_inflight_push_requests"
