@@ -7,7 +7,13 @@
 import { Overrides } from "../config/overrides.ts";
 import { flagTexts, limitsTree, printConfig } from "../config/print.ts";
 import { Distributor } from "../distributor/distributor.ts";
+import { HaTracker } from "../distributor/ha-tracker/ha-tracker.ts";
+import { HA_TRACKER_DEFAULTS } from "../distributor/ha-tracker/options.ts";
+import { REPLICA_VALUE } from "../distributor/ha-tracker/replica-value.ts";
 import { registerDistributorRoutes } from "../distributor/routes.ts";
+import { KvStore } from "../gossip/kv/kv-store.ts";
+import { newKvMetrics } from "../gossip/kv/metrics.ts";
+import { KV_DEFAULTS } from "../gossip/kv/options.ts";
 import { HttpServer } from "../http/server.ts";
 import { Ingester } from "../ingester/ingester.ts";
 import { ingesterMetrics } from "../ingester/metrics.ts";
@@ -30,6 +36,8 @@ export interface Parts {
   readonly http: HttpServer;
   readonly gate: TrafficGate;
   readonly ingester: Ingester;
+  /** Undefined: pairs are not followed. */
+  readonly haTracker: HaTracker | undefined;
   readonly distributor: Distributor;
   readonly querier: QuerierComponent;
   readonly pages: undefined;
@@ -107,10 +115,21 @@ export const modules: readonly Module<Parts>[] = [
     };
   }),
 
+  module("haTracker", ["limits"], ({ config, machine, registry }, { limits }) => {
+    if (!config.distributor.haTracker.enable) return { part: undefined };
+    const store: KvStore = new KvStore(KV_DEFAULTS, {
+      clock: machine.clock,
+      metrics: newKvMetrics(registry, () => store.metricsState),
+      types: [REPLICA_VALUE],
+    });
+    const part = new HaTracker(HA_TRACKER_DEFAULTS, { ...machine, registry, limits, store });
+    return { part, start: async () => part.start(), stop: async () => part.stop() };
+  }),
+
   module(
     "distributor",
-    ["http", "gate", "limits", "ingester"],
-    ({ config, machine, registry }, { http, gate, limits, ingester }) => {
+    ["http", "gate", "limits", "ingester", "haTracker"],
+    ({ config, machine, registry }, { http, gate, limits, ingester, haTracker }) => {
       const options = distributorOptions(config);
       const part = new Distributor(options, {
         ...machine,
@@ -119,6 +138,7 @@ export const modules: readonly Module<Parts>[] = [
         limits,
         instanceLimits: () => limits.instanceLimits.distributor,
         ingester,
+        ...(haTracker === undefined ? {} : { haTracker }),
       });
       http.routes((app) => {
         app.addHook("onRequest", gate.hook);

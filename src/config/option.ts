@@ -31,7 +31,6 @@ export type Feature =
   | "cluster"
   | "object storage"
   | "query frontend"
-  | "HA tracker"
   | "relabelling"
   | "metadata and exemplars"
   | "native histograms"

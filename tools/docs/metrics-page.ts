@@ -3,6 +3,7 @@ import { App } from "../../src/app/app.ts";
 import type { Logger } from "../../src/base/logger.ts";
 import { SeededRandom } from "../../src/base/random.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
+import { newHaTrackerMetrics } from "../../src/distributor/ha-tracker/metrics.ts";
 import { newKvMetrics } from "../../src/gossip/kv/metrics.ts";
 import { newGossipMetrics } from "../../src/gossip/metrics.ts";
 import { NodeFileSystem } from "../../src/sys/node-file-system.ts";
@@ -62,9 +63,10 @@ async function allMetrics(): Promise<readonly MetricObject[]> {
   );
 }
 
-/** Parts that the program has and `App` does not build yet; empty, it can go. */
+/** Parts that `App` does not build, or not by default. */
 function registryOfUnwiredParts(): Registry {
   const registry = new Registry();
+  newHaTrackerMetrics(registry, () => []);
   newGossipMetrics(registry, () => ({ liveCount: 0, healthScore: 0 }));
   newKvMetrics(registry, () => ({
     keyCount: 0,
