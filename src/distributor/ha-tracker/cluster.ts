@@ -24,7 +24,7 @@ export class Cluster {
   /** When the elected replica was last written down, by whomever. */
   #writtenMs: number;
   #aliveMs: number;
-  /** When each of the others last sent here; the latest is last. */
+  /** When each of the others last sent here; the one that was noted last is last. */
   readonly #others = new Map<string, number>();
   #changes = 1;
 

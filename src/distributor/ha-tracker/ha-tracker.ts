@@ -135,7 +135,7 @@ export class HaTracker {
     const rows: HaClusterStatus[] = [];
     for (const [tenant, cluster, known] of this.#all()) {
       const { replica, receivedAtMs, electedAtMs, electedChanges } = known.cluster.elected;
-      const others = [...known.cluster.others].toReversed();
+      const others = [...known.cluster.others].toSorted(([, left], [, right]) => right - left);
       rows.push({
         tenant,
         cluster,
