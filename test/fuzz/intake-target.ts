@@ -100,11 +100,7 @@ export class IntakeTarget {
     assert.ok(this.#kernel.guardsIntact, "a guard was overwritten");
     const chosen = rows.filter((_, index) => wanted.includes(index));
     // Which of a pair sent a row does not matter any more.
-    const unpaired = chosen.map(({ pair: _, ...row }) => row);
-    assert.deepEqual(
-      rowsOf(answer).map(({ pair: _, ...row }) => row),
-      unpaired,
-    );
+    assert.deepEqual(rowsOf(answer).map(withoutPair), chosen.map(withoutPair));
     assert.ok(answer.kind === "rows");
     // Nothing wanted, no labels.
     assert.equal(answer.labels?.offsets.length ?? 1, wanted.length + 1);
@@ -121,6 +117,10 @@ export class IntakeTarget {
 
 function newKernel(): IntakeKernel {
   return new IntakeKernel({ knownSeriesMax: 1_000_000, hashSeedLow: 1, hashSeedHigh: 2 });
+}
+
+function withoutPair({ id, timesMs, values }: TwinRow): TwinRow {
+  return { id, timesMs, values };
 }
 
 function rowsOf(answer: IntakeAnswer): TwinRow[] {

@@ -36,22 +36,20 @@ export function electedRows(
   let refusedSamples = 0;
   let nonHaSamples = 0;
   let keptSamples = timestampsMs.length;
-  let number = 0;
-  let verdict: HaVerdict = "accept";
-  for (let row = 0; row < seriesCount; row++) {
-    const next = numbers[row] ?? 0;
-    // Rows of a pair lie together.
-    if (next !== number) verdict = verdictOf(next);
-    number = next;
-    const samples = (sampleOffsets[row + 1] ?? 0) - (sampleOffsets[row] ?? 0);
+  let from = 0;
+  while (from < seriesCount) {
+    // Rows of a pair lie together, mostly all of them.
+    const number = numbers[from] ?? 0;
+    let to = from + 1;
+    while (to < seriesCount && numbers[to] === number) to++;
+    const samples = (sampleOffsets[to] ?? 0) - (sampleOffsets[from] ?? 0);
+    const verdict = verdictOf(number);
     if (number === 0) nonHaSamples += samples;
-    if (verdict === "accept") {
-      kept[keptCount++] = row;
-      continue;
-    }
-    keptSamples -= samples;
+    if (verdict === "accept") for (let row = from; row < to; row++) kept[keptCount++] = row;
+    else keptSamples -= samples;
     if (verdict === "drop") addTo(deduped, pairs[number - 1]?.cluster ?? "", samples);
-    else refusedSamples += samples;
+    if (verdict === "too-many-clusters") refusedSamples += samples;
+    from = to;
   }
   const isAll = keptCount === seriesCount;
   return {
