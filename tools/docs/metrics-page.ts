@@ -3,6 +3,7 @@ import { App } from "../../src/app/app.ts";
 import type { Logger } from "../../src/base/logger.ts";
 import { SeededRandom } from "../../src/base/random.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
+import { newHaTrackerMetrics } from "../../src/distributor/ha-tracker/metrics.ts";
 import { newGossipMetrics } from "../../src/gossip/metrics.ts";
 import {
   IngesterCallMetrics,
@@ -73,6 +74,7 @@ async function allMetrics(): Promise<readonly MetricObject[]> {
 /** What a process has only as a member of a cluster: one with the default configuration is alone. */
 function registryOfMembers(): Registry {
   const registry = new Registry();
+  newHaTrackerMetrics(registry, () => []);
   newGossipMetrics(registry, () => ({ liveCount: 0, healthScore: 0 }));
   newRpcServerMetrics(registry, () => 0);
   new IngesterCallMetrics(registry);
