@@ -265,7 +265,7 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
   "ingester-answer-too-large": rule(
     422,
     "execution",
-    "The answer of an ingester is larger than `-ingester.client.max-response-size-bytes` allows. Ask for fewer series or a shorter time.",
+    "The answer of an ingester is larger than `-ingester.client.max-response-size` allows. Ask for fewer series or a shorter time.",
   ),
   "ingester-bug": rule(
     500,

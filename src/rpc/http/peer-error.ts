@@ -89,7 +89,7 @@ export function answerTooLarge(
   const size = sizeBytes === undefined ? "" : ` of ${sizeBytes} bytes`;
   return new OpError(
     "ingester-answer-too-large",
-    `the answer${size} of ${peerName(peer)} is larger than the limit of ${limitBytes} bytes, set by -ingester.client.max-response-size-bytes; ask for fewer series or a shorter time`,
+    `the answer${size} of ${peerName(peer)} is larger than the limit of ${limitBytes} bytes, set by -ingester.client.max-response-size; ask for fewer series or a shorter time`,
     { instance: peer.instanceId, limitBytes, sizeBytes },
   );
 }

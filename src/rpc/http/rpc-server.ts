@@ -1,7 +1,7 @@
 /**
  * The listener for other members of the cluster (`-server.rpc-listen-port`). It answers nothing but the paths that are
  * registered here, and they exist nowhere else. Plain node:http, because a push of 52 kB through fastify costs twice the
- * CPU (docs/decisions/0010-rpc-over-http.md), and a route here is a whole path.
+ * CPU (docs/decisions/0011-rpc-over-plain-http.md), and a route here is a whole path.
  *
  *   life of a call   head arrives → secret, version, cluster → path → tenant → size → body → route → answer
  */
@@ -50,7 +50,7 @@ interface AdmittedCall {
 }
 
 const FLAGS = "-server.rpc-listen-address and -server.rpc-listen-port";
-const SIZE_FLAG = "-server.rpc-max-recv-msg-size-bytes";
+const SIZE_FLAG = "-server.rpc-max-recv-msg-size";
 /** Refusals are logged at most this often for each code: a flood of strangers must not fill the log. */
 const REFUSAL_LOG_PERIOD_MS = 60_000;
 /** node:http's number for a caller that hung up; nginx' and Mimir's too. */
@@ -154,6 +154,7 @@ export class RpcServer {
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    response.sendDate = false;
     if (this.#shutdown !== undefined) response.setHeader("connection", "close");
     const admitted = this.#admit(request);
     if (admitted instanceof OpError) this.#refuse(admitted, request, response);

@@ -133,7 +133,7 @@ test("a body that is too large or has no length is refused unread", async () => 
   assert.equal(error.code, "body-too-large");
   assert.match(
     error.message,
-    /3000000 bytes .* limit of 1000 bytes; .* -server\.rpc-max-recv-msg-size-bytes/,
+    /3000000 bytes .* limit of 1000 bytes; .* -server\.rpc-max-recv-msg-size/,
   );
   await client.pushFrame("t", FRAME);
   const head = "POST /rpc/v1/ingester/push HTTP/1.1\r\nx-muninn-cluster: blue\r\nx-scope-orgid: t";
