@@ -17,6 +17,8 @@ export interface PageFrame {
   /** In front of every link. */
   readonly pathPrefix: string;
   readonly version: string;
+  /** Of the first ring of the process. */
+  readonly ringPath?: string | undefined;
 }
 
 export interface Page {
@@ -40,7 +42,8 @@ export function sendPage(reply: FastifyReply, frame: PageFrame, page: Page): Fas
     .send(renderPage(frame, page));
 }
 
-function renderPage({ pathPrefix, version }: PageFrame, page: Page): string {
+function renderPage(frame: PageFrame, page: Page): string {
+  const { pathPrefix, version } = frame;
   const { title, body, isLive = false, isWide = false, scripts = [] } = page;
   const asset = (name: string): string => `${pathPrefix}/ui/${name}?v=${version}`;
   const liveBar = html`<p class="live" data-live-bar="live" hidden><span></span> <button type="button"></button></p>`;
@@ -56,7 +59,7 @@ function renderPage({ pathPrefix, version }: PageFrame, page: Page): string {
 <header>
 <a href="${pathPrefix}/"><span class="mark">M</span><b>Muninn</b></a>
 ${isLive ? liveBar : undefined}
-<nav><a href="${pathPrefix}/services">Services</a><a href="${pathPrefix}/ingester/tenants">Tenants</a><a href="${pathPrefix}/config">Configuration</a></nav>
+<nav>${navigation(frame)}</nav>
 </header>
 <main>
 ${body}
@@ -68,4 +71,14 @@ ${[...(isLive ? ["live.js"] : []), ...scripts].map(
 )}</body>
 </html>
 `.text;
+}
+
+function navigation({ pathPrefix, ringPath }: PageFrame): Html[] {
+  const links: readonly (readonly [path: string, text: string])[] = [
+    ...(ringPath === undefined ? [] : [[ringPath, "Ring"] as const]),
+    ["/services", "Services"],
+    ["/ingester/tenants", "Tenants"],
+    ["/config", "Configuration"],
+  ];
+  return links.map(([path, text]) => html`<a href="${pathPrefix}${path}">${text}</a>`);
 }

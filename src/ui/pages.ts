@@ -10,6 +10,7 @@ import { buildInfo } from "./build-info.ts";
 import { type ClusterSources, registerClusterPages } from "./cluster/cluster-pages.ts";
 import { indexPage } from "./index-page.ts";
 import { type PageFrame, sendPage } from "./layout.ts";
+import { ringPaths } from "./ring/ring-source.ts";
 import { servicesPage } from "./services-page.ts";
 import { tenantsPage } from "./tenants-page.ts";
 import type { BuildView, Readiness, ServiceView, TenantView } from "./views.ts";
@@ -50,7 +51,12 @@ export function registerPages(
   options: PagesOptions,
   sources: PagesSources,
 ): void {
-  const frame: PageFrame = { pathPrefix: options.pathPrefix, version: options.build.version };
+  const ring = sources.cluster?.rings[0];
+  const frame: PageFrame = {
+    pathPrefix: options.pathPrefix,
+    version: options.build.version,
+    ringPath: ring === undefined ? undefined : ringPaths(ring.name)[0],
+  };
   registerAssets(app);
   registerStatus(app, frame, sources);
   registerConfiguration(app, sources);

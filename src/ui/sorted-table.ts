@@ -8,8 +8,8 @@ export interface Column<Row> {
   /** In the address; unique on the page. */
   readonly key: string;
   readonly title: string;
-  /** What rows are ordered by; text by its parts, so that "i-10" comes after "i-9". */
-  readonly sortBy: (row: Row) => string | number;
+  /** What rows are ordered by, if they can be; text by its parts, so that "i-10" comes after "i-9". */
+  readonly sortBy?: (row: Row) => string | number;
   readonly cell: (row: Row) => Html | string;
   /** Right-aligned, and the greatest first at the first click. */
   readonly isNumber?: boolean;
@@ -44,6 +44,7 @@ export function sortedTable<Row>(rows: readonly Row[], options: TableOptions<Row
 
 interface Order<Row> {
   readonly column: Column<Row>;
+  readonly sortBy: (row: Row) => string | number;
   readonly isDescending: boolean;
 }
 
@@ -53,14 +54,15 @@ function orderOf<Row>(
 ): Order<Row> | undefined {
   for (const asked of parameters.getAll("sort")) {
     const column = columns.find(({ key }) => asked === key || asked === `-${key}`);
-    if (column !== undefined) return { column, isDescending: asked.startsWith("-") };
+    if (column?.sortBy === undefined) continue;
+    return { column, sortBy: column.sortBy, isDescending: asked.startsWith("-") };
   }
   return undefined;
 }
 
-function comparison<Row>({ column, isDescending }: Order<Row>): (left: Row, right: Row) => number {
+function comparison<Row>({ sortBy, isDescending }: Order<Row>): (left: Row, right: Row) => number {
   const sign = isDescending ? -1 : 1;
-  return (left, right) => sign * compare(column.sortBy(left), column.sortBy(right));
+  return (left, right) => sign * compare(sortBy(left), sortBy(right));
 }
 
 const collator = new Intl.Collator("en", { numeric: true });
@@ -77,6 +79,7 @@ function heading<Row>(
   order: Order<Row> | undefined,
   parameters: URLSearchParams,
 ): Html {
+  if (column.sortBy === undefined) return html`<th${classOf(column)}>${column.title}</th>`;
   const isOrder = order?.column === column;
   const next = isOrder ? !order.isDescending : column.isNumber === true;
   const query = new URLSearchParams(parameters);

@@ -11,7 +11,7 @@ export const CLUSTER_STYLE = `
   --unhealthy: light-dark(#c2342b, #f0645a);
   --stripe: light-dark(#ffffff99, #0b0f1699);
 }
-.wide header, .wide main, .wide footer { max-width: 82rem; }
+.wide header, .wide main, .wide footer { max-width: 86rem; }
 .live { display: flex; align-items: center; gap: .6rem; margin: 0 0 0 .4rem; color: var(--soft); font-size: .87rem; }
 .live[hidden] { display: none; }
 .live::before { content: ""; width: .55rem; height: .55rem; border-radius: 50%; background: var(--good); }
@@ -35,7 +35,7 @@ th a { color: inherit !important; display: inline-block; }
 th[aria-sort="ascending"] a::after { content: " ▲"; font-size: .7em; }
 th[aria-sort="descending"] a::after { content: " ▼"; font-size: .7em; }
 tbody tr[data-instance]:hover td, tr[data-lit] td { background: color-mix(in srgb, var(--accent) 10%, transparent); }
-td, th { padding-left: .45rem; padding-right: .45rem; }
+td, th { padding-left: .4rem; padding-right: .4rem; }
 td.long { white-space: normal; overflow-wrap: anywhere; min-width: 14rem; }
 
 .verdict { display: flex; gap: 1rem; align-items: flex-start; border-left: 4px solid var(--good); }
@@ -62,9 +62,9 @@ td.long { white-space: normal; overflow-wrap: anywhere; min-width: 14rem; }
 .picture > .side:only-child { grid-column: 1 / -1; }
 .picture h2 { margin-top: 1.2rem; }
 svg.ring { display: block; width: 100%; height: auto; max-width: 30rem; margin: 0 auto; }
-svg.ring .active.shade0 { fill: var(--active0); stroke: var(--active0); }
-svg.ring .active.shade1 { fill: var(--active1); stroke: var(--active1); }
-svg.ring .active.shade2 { fill: var(--active2); stroke: var(--active2); }
+svg.ring path.shade0 { fill: var(--active0); } svg.ring circle.shade0 { stroke: var(--active0); }
+svg.ring path.shade1 { fill: var(--active1); } svg.ring circle.shade1 { stroke: var(--active1); }
+svg.ring path.shade2 { fill: var(--active2); } svg.ring circle.shade2 { stroke: var(--active2); }
 svg.ring circle.readonly { stroke: var(--readonly); } svg.ring rect.readonly { fill: var(--readonly); }
 svg.ring circle.pending { stroke: var(--pending); } svg.ring rect.pending { fill: var(--pending); }
 svg.ring circle.joining { stroke: var(--joining); } svg.ring rect.joining { fill: var(--joining); }
@@ -85,19 +85,19 @@ svg.ring .centre text:first-child { font-size: 24px; font-weight: 650; }
 svg.ring .centre text:last-child { fill: var(--soft); font-size: 13px; }
 svg.ring.has-lit .centre text:first-child { font-size: 15px; }
 svg.ring.has-lit .centre text { font-size: 12px; }
-svg.bar { width: 4rem; height: .5rem; margin-right: .5rem; vertical-align: .08em; background: var(--line); border-radius: .25rem; }
+svg.bar { width: 2.6rem; height: .5rem; margin-right: .5rem; vertical-align: .08em; background: var(--line); border-radius: .25rem; }
 svg.bar rect { fill: var(--accent); }
 .events { list-style: none; padding: 0; max-height: 13rem; overflow-y: auto; font-size: .9rem; }
 .events li { padding: .12rem 0; overflow-wrap: anywhere; }
 p.tokens { font: 12px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)); gap: 1rem 2.5rem; }
-dl { margin: 0; } dl div { display: grid; grid-template-columns: 6.5rem 1fr; gap: .6rem; padding: .12rem 0; }
+dl { margin: 0 0 .8rem; } dl div { display: grid; grid-template-columns: 6.5rem 1fr; gap: .6rem; padding: .12rem 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .impact { list-style: none; padding: 0; } .impact li { color: inherit; padding: .2rem 0 .2rem 1.7rem; position: relative; }
 .impact li::before { content: "✓"; position: absolute; left: 0; font-weight: 700; color: var(--good); }
 .impact li.bad::before { content: "✕"; color: var(--bad); }
-.advice { margin-top: .5rem; }
+.advice { margin-top: .6rem; } .advice + ul { margin-top: .2rem; }
 
 @media (max-width: 60rem) {
   .picture { grid-template-columns: minmax(0, 1fr); }
@@ -107,7 +107,7 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
   header { flex-wrap: wrap; gap: .4rem .8rem; }
   header nav { margin-left: 0; width: 100%; }
   .live { margin-left: auto; }
-  main { padding: 0 .6rem; }
+  header, main, footer { padding-left: .6rem; padding-right: .6rem; }
   section { padding: .9rem .8rem; }
   svg.bar { display: none; }
 }

@@ -10,14 +10,17 @@ export const RING_SCRIPT = `
   const instanceOf = (target) => target instanceof Element ? target.closest("[data-instance]") : null;
   const arcs = () => [...document.querySelectorAll("svg.ring .arc")];
 
+  const shortened = (text) => (text.length <= 28 ? text : text.slice(0, 13) + "…" + text.slice(-14));
+
   function light() {
     const ring = document.querySelector("svg.ring");
     if (ring === null) return;
     for (const element of document.querySelectorAll("[data-lit]")) element.removeAttribute("data-lit");
     const arc = arcs().find((candidate) => candidate.dataset.instance === lit);
     ring.classList.toggle("has-lit", arc !== undefined);
+    const said = arc?.querySelector("title").textContent.split("\\n");
     for (const [index, line] of [...ring.querySelectorAll(".centre text")].entries()) {
-      line.textContent = arc?.dataset["line" + index] ?? line.dataset.text;
+      line.textContent = said === undefined ? line.dataset.text : shortened(said[index] ?? "");
     }
     if (lit === undefined) return;
     for (const element of document.querySelectorAll("[data-instance]")) {

@@ -6,8 +6,8 @@ import type { InstanceStatus, RingStatus } from "../../ring/status.ts";
 import { formatCount, formatDuration, formatShare } from "../format.ts";
 import { type Html, html } from "../html.ts";
 import {
-  binOwners,
   type Circle,
+  cachedBinOwners,
   circlesOf,
   dashesOf,
   type NumberedInstance,
@@ -20,6 +20,9 @@ const INNER_RADIUS = 112;
 const SHADES = 3;
 /** One for each one and a half units of the outermost circle; more cannot be seen. */
 const BINS_MAX = 960;
+
+/** With more instances in a circle, numbers have no room. */
+const NUMBERS_MAX = 40;
 
 interface Band {
   readonly outer: number;
@@ -82,7 +85,7 @@ function tokenBand(circle: Circle, band: Band, { binCount, tokensOf }: TokenDraw
     state: "ACTIVE" as const,
     tokens: tokensOf(instance.id),
   }));
-  const bins = binOwners(owners, binCount);
+  const bins = cachedBinOwners(owners, binCount);
   const radius = ((band.outer + band.inner) / 2).toFixed(1);
   const width = (band.outer - band.inner).toFixed(1);
   return circle.instances.map((one, index) => {
@@ -96,13 +99,14 @@ function tokenBand(circle: Circle, band: Band, { binCount, tokensOf }: TokenDraw
 function shareBand(circle: Circle, band: Band, index: number): Html[] {
   const total = circle.instances.reduce((sum, { instance }) => sum + instance.owned, 0);
   if (total === 0) return [];
+  const hasNumbers = circle.instances.length <= NUMBERS_MAX;
   let before = 0;
   return circle.instances.map((one, position) => {
     const from = before / total;
     before += one.instance.owned;
     if (one.instance.owned === 0) return html``;
     const isFirst = index === 0 && position === 0;
-    return arc(one, { from, to: before / total, band, isFirst });
+    return arc(one, { from, to: before / total, band, isFirst, hasNumbers });
   });
 }
 
@@ -113,14 +117,13 @@ interface ArcPlace {
   readonly band: Band;
   /** The only one that Tab stops at; arrow keys lead to the others. */
   readonly isFirst: boolean;
+  readonly hasNumbers: boolean;
 }
 
-function arc(one: NumberedInstance, { from, to, band, isFirst }: ArcPlace): Html {
+function arc(one: NumberedInstance, place: ArcPlace): Html {
   const { instance, number } = one;
-  const lines = describe(instance);
-  return html`<g class="arc" data-key="a${number}" data-instance="${instance.id}" data-line0="${shortened(instance.id)}" data-line1="${lines.state}" data-line2="${lines.share}" tabindex="${isFirst ? "0" : "-1"}" role="img" aria-label="${instance.id}: ${lines.state}, ${lines.share}"><title>${instance.id}
-${lines.state}
-${lines.share}</title><path class="${toneOf(one)}"${fillOf(instance)} d="${sector(from, to, band)}"/>${label(one, { from, to, band })}</g>
+  const { from, to, band, isFirst } = place;
+  return html`<g class="arc" data-key="a${number}" data-instance="${instance.id}" tabindex="${isFirst ? "0" : "-1"}" role="img"><title>${describe(instance)}</title><path class="${toneOf(one)}"${fillOf(instance)} d="${sector(from, to, band)}"/>${label(one, place)}</g>
 `;
 }
 
@@ -129,29 +132,25 @@ function fillOf(instance: InstanceStatus): Html | undefined {
   return tone === "active" ? undefined : html` fill="url(#${tone})"`;
 }
 
-function describe(instance: InstanceStatus): { readonly state: string; readonly share: string } {
+/** Three lines; the script shows them in the middle. */
+function describe(instance: InstanceStatus): string {
   const silence = instance.isAlive ? "" : `, silent for ${formatDuration(instance.heartbeatAgeMs)}`;
-  const zone = instance.zone === "" ? "" : `, zone ${instance.zone}`;
-  return {
-    state: `${shownState(instance).name}${silence}${zone}`,
-    share: `owns ${formatShare(instance.owned)}, holds ${formatShare(instance.held)}`,
-  };
+  const zone = instance.zone === "" ? "" : `, ${instance.zone}`;
+  return [
+    instance.id,
+    `${shownState(instance).name}${silence}${zone}`,
+    `owns ${formatShare(instance.owned)}, holds ${formatShare(instance.held)}`,
+  ].join("\n");
 }
 
-function shortened(id: string): string {
-  return id.length <= 24 ? id : `${id.slice(0, 11)}…${id.slice(-12)}`;
-}
-
-/** Its number, and the letter of its state unless it is ACTIVE, if there is room. */
-function label(
-  one: NumberedInstance,
-  { from, to, band }: Omit<ArcPlace, "isFirst">,
-): Html | undefined {
+/** Its number, and the letter of its state unless it is ACTIVE, as far as there is room. */
+function label(one: NumberedInstance, { from, to, band, hasNumbers }: ArcPlace): Html | undefined {
   const { letter } = shownState(one.instance);
+  const number = hasNumbers ? String(one.number) : "";
   const width = (to - from) * Math.PI * (band.outer + band.inner);
-  const texts = letter === "A" ? [String(one.number)] : [`${one.number} ${letter}`, letter];
-  const text = texts.find((candidate) => candidate.length * 9 + 4 <= width);
-  if (text === undefined) return undefined;
+  const texts = letter === "A" ? [number] : [`${number} ${letter}`.trim(), letter];
+  const text = texts.find((candidate) => candidate.length * 9 + 2 <= width);
+  if (text === undefined || text === "") return undefined;
   const [x, y] = at((from + to) / 2, (band.outer + band.inner) / 2);
   return html`<text x="${x}" y="${y}">${text}</text>`;
 }

@@ -30,8 +30,16 @@ export function impactList(
   const { writes, reads } = found.impact;
   return html`<ul class="impact">
 <li class="${isLost(writes) ? "bad" : "good"}"><b>Writes</b> ${lossText(writes, "would fail for", "would go on for every key: enough others can take its rows")}</li>
-<li class="${isLost(reads) ? "bad" : "good"}"><b>Reads</b> ${lossText(reads, "would fail, or miss samples, for", "would still find every acknowledged sample on others")}</li>
+${readsItem(reads, isLost(writes) ? undefined : found.reasonToKeep)}
 </ul>`;
+}
+
+/** Where no range needs it, it may still have what nobody else can give (src/ring/auto-forget.ts). */
+function readsItem(reads: Loss, reasonToKeep: string | undefined): Html {
+  if (!isLost(reads) && reasonToKeep !== undefined) {
+    return html`<li class="bad"><b>Reads</b> would go on, but ${reasonToKeep}.</li>`;
+  }
+  return html`<li class="${isLost(reads) ? "bad" : "good"}"><b>Reads</b> ${lossText(reads, "would fail, or miss samples, for", "would still find every acknowledged sample on others")}</li>`;
 }
 
 function lossText(loss: Loss, failing: string, fine: string): string {

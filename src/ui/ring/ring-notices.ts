@@ -52,6 +52,11 @@ function replicationNotice(
   ];
 }
 
+/** Names only where they are the exception. */
+function few(ids: readonly string[]): string {
+  return ids.length <= 5 ? ids.join(", ") : `${ids.length} instances`;
+}
+
 function versionNotices(instances: readonly InstanceStatus[]): string[] {
   const keys = new Set(instances.flatMap(({ versions }) => Object.keys(versions)));
   keys.delete(REPLICATION_FACTOR_KEY);
@@ -62,7 +67,7 @@ function versionNotices(instances: readonly InstanceStatus[]): string[] {
       idsOf.set(version, [...(idsOf.get(version) ?? []), id]);
     }
     if (idsOf.size < 2) return [];
-    const parts = [...idsOf].map(([version, ids]) => `${version} on ${formatSome(ids)}`);
+    const parts = [...idsOf].map(([version, ids]) => `${version} on ${few(ids)}`);
     return [
       `Versions of ${key} differ: ${parts.join("; ")}. That is as it should be during an update only.`,
     ];

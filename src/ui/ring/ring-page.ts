@@ -4,6 +4,7 @@ import { OpError } from "../../base/errors.ts";
 import { wantsJson } from "../../http/accept.ts";
 import { answerFor } from "../../http/errors.ts";
 import { requestParameters } from "../../http/parameters.ts";
+import type { Loss } from "../../ring/impact.ts";
 import type { RingStatus, ZoneStatus } from "../../ring/status.ts";
 import { FormGuard } from "../form-guard.ts";
 import { formatShare, formatTime } from "../format.ts";
@@ -19,7 +20,7 @@ import { circlesOf } from "./ring-parts.ts";
 import { type RingPageSource, ringPaths } from "./ring-source.ts";
 import { legend } from "./ring-state.ts";
 import { ringTable } from "./ring-table.ts";
-import { ringVerdict, TONE_MARK, type Verdict } from "./ring-verdict.ts";
+import { isLost, minSuccess, ringVerdict, TONE_MARK, type Verdict } from "./ring-verdict.ts";
 
 export interface FormPagesOptions {
   readonly frame: PageFrame;
@@ -112,7 +113,7 @@ function verdictCard({ tone, title, facts, advice }: Verdict): Html {
 <span class="tone" aria-hidden="true">${TONE_MARK[tone]}</span>
 <div><h2>${title}</h2>
 ${facts.map((fact) => html`<p>${fact}</p>`)}
-${advice.map((text) => html`<p class="advice"><b>What to do:</b> ${text}</p>`)}</div>
+${advice.length === 0 ? undefined : html`<p class="advice"><b>What to do</b></p><ul>${advice.map((text) => html`<li>${text}</li>`)}</ul>`}</div>
 </section>`;
 }
 
@@ -128,6 +129,7 @@ function picture(source: RingPageSource, status: RingStatus): Html {
     : undefined;
   return html`<section class="picture" data-key="picture">
 ${drawing}<div class="side">
+${figures(source, status)}
 ${legend(status.instances)}
 ${hasTokens ? html`<p class="soft">Wide band: the part of the keys that each instance owns. Thin band: where they lie on the ring.</p>` : undefined}
 ${order}
@@ -135,6 +137,40 @@ ${status.zones.length > 1 || status.zoneAware ? zoneTable(status.zones) : undefi
 ${changes(source)}
 </div>
 </section>`;
+}
+
+/** The ring in a few lines. */
+function figures(source: RingPageSource, status: RingStatus): Html {
+  const { instances, quorum, replicationFactor } = status;
+  const healthy = instances.filter(({ isAlive }) => isAlive).length;
+  const shares = instances.map(({ owned }) => owned).filter((owned) => owned > 0);
+  const lines: (readonly [string, string])[] = [
+    ["Healthy", `${healthy} of ${instances.length}`],
+    ...(ringKind(source.name).hasQuorum
+      ? ([
+          [
+            "Writes",
+            quorumText(
+              quorum.writes,
+              `${minSuccess(status)} of ${replicationFactor} copies for every key`,
+            ),
+          ],
+          ["Reads", quorumText(quorum.reads, "every acknowledged sample in reach")],
+        ] as const)
+      : []),
+    ...(shares.length === 0 ? [] : [["Own", `${spread(shares)} of the keys each`] as const]),
+  ];
+  return html`<dl>${lines.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+}
+
+function spread(shares: readonly number[]): string {
+  const least = formatShare(Math.min(...shares));
+  const most = formatShare(Math.max(...shares));
+  return least === most ? least : `${least} to ${most}`;
+}
+
+function quorumText(loss: Loss, fine: string): string {
+  return isLost(loss) ? `below quorum for ${formatShare(loss.share)} of the keys` : fine;
 }
 
 function zoneTable(zones: readonly ZoneStatus[]): Html {

@@ -10,7 +10,7 @@ export interface Circle {
 }
 
 export interface NumberedInstance {
-  /** From 1, in the order of ids: what the drawing can show where an id has no room. */
+  /** From 1, in the order of ids as people count: what the drawing can show where an id has no room. */
   readonly number: number;
   readonly instance: InstanceStatus;
 }
@@ -18,8 +18,12 @@ export interface NumberedInstance {
 /** More concentric circles than this cannot be told apart. */
 const CIRCLES_MAX = 5;
 
+const collator = new Intl.Collator("en", { numeric: true });
+
 export function numbered(status: RingStatus): NumberedInstance[] {
-  return status.instances.map((instance, index) => ({ number: index + 1, instance }));
+  return [...status.instances]
+    .sort((left, right) => collator.compare(left.id, right.id))
+    .map((instance, index) => ({ number: index + 1, instance }));
 }
 
 export function circlesOf(status: RingStatus): Circle[] {
@@ -35,6 +39,29 @@ export function circlesOf(status: RingStatus): Circle[] {
 }
 
 const NOBODY = -1;
+
+interface Binned {
+  readonly tokens: readonly Uint32Array[];
+  readonly bins: Int32Array;
+}
+
+/** By the tokens of the first owner. Tokens hardly ever change, and to sort those of 100 instances takes some 50 ms. */
+const lastBinned = new WeakMap<Uint32Array, Binned>();
+
+/** As `binOwners`, found once for the same tokens (which are shared and never written to). */
+export function cachedBinOwners(owners: readonly TokenOwner[], binCount: number): Int32Array {
+  const [first] = owners;
+  if (first === undefined) return binOwners(owners, binCount);
+  const last = lastBinned.get(first.tokens);
+  const isSame =
+    last?.bins.length === binCount &&
+    last.tokens.length === owners.length &&
+    owners.every(({ tokens }, index) => tokens === last.tokens[index]);
+  if (isSame) return last.bins;
+  const bins = binOwners(owners, binCount);
+  lastBinned.set(first.tokens, { tokens: owners.map(({ tokens }) => tokens), bins });
+  return bins;
+}
 
 /**
  * The circle in `binCount` equal parts, and for each who owns most of it (a position in `owners`): token ranges, merged

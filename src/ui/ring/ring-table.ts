@@ -74,7 +74,7 @@ function columnsOf(status: RingStatus, parameters: URLSearchParams): Column<Numb
       sortBy: ({ instance }) => nowMs - instance.registeredAtMs,
       cell: ({ instance }) => agoCell(instance.registeredAtMs, nowMs),
     },
-    ...(instances.some(({ readOnlyUpdatedAtMs }) => readOnlyUpdatedAtMs !== 0)
+    ...(instances.some(({ readOnly }) => readOnly)
       ? [
           {
             key: "readonly",
@@ -82,9 +82,9 @@ function columnsOf(status: RingStatus, parameters: URLSearchParams): Column<Numb
             isDetail: true,
             sortBy: ({ instance }: NumberedInstance) => (instance.readOnly ? 0 : 1),
             cell: ({ instance }: NumberedInstance) =>
-              instance.readOnlyUpdatedAtMs === 0
-                ? "never"
-                : html`${instance.readOnly ? "since" : "until"} ${agoCell(instance.readOnlyUpdatedAtMs, nowMs)}`,
+              instance.readOnly
+                ? html`since ${agoCell(instance.readOnlyUpdatedAtMs, nowMs)}`
+                : "no",
           },
         ]
       : []),
@@ -98,7 +98,6 @@ function columnsOf(status: RingStatus, parameters: URLSearchParams): Column<Numb
     {
       key: "forget",
       title: "",
-      sortBy: ({ number }) => number,
       cell: ({ instance }) =>
         html`<a class="button" href="?${new URLSearchParams({ forget: instance.id }).toString()}" aria-label="Forget ${instance.id}">Forget…</a>`,
     },

@@ -89,7 +89,7 @@ function quorumVerdict(name: string, status: RingStatus): Verdict {
     facts,
     advice: status.instances.some(({ isAlive }) => !isAlive)
       ? [
-          "Bring the silent ones back while the others last: until then, one more loss may cost quorum. What would happen without another one stands behind its name in the table.",
+          "Bring the silent ones back while the others last: until then, one more loss may cost quorum. Choose an instance in the table to see what would happen without it.",
         ]
       : [],
   };
