@@ -32,8 +32,8 @@ p.soft { font-size: .9rem; }
 .notice.bad { border-left-color: var(--bad); color: inherit; }
 
 th a { color: inherit !important; display: inline-block; }
-th[aria-sort="ascending"] a::after { content: " ▲"; font-size: .7em; }
-th[aria-sort="descending"] a::after { content: " ▼"; font-size: .7em; }
+th[aria-sort="ascending"] a::after { content: " ▲" / ""; font-size: .7em; }
+th[aria-sort="descending"] a::after { content: " ▼" / ""; font-size: .7em; }
 tbody tr[data-instance]:hover td, tr[data-lit] td { background: color-mix(in srgb, var(--accent) 10%, transparent); }
 td, th { padding-left: .4rem; padding-right: .4rem; }
 td.long { white-space: normal; overflow-wrap: anywhere; min-width: 14rem; }

@@ -79,7 +79,7 @@ const TITLE = html`<h1>Tenants of the cluster</h1>`;
 
 function failurePage(error: OpError): Html {
   return html`${TITLE}<section class="notice bad" role="alert">${error.message}</section>
-<section>The figures are the sum over all ingesters, so all must answer. <a href="ring">The ring</a> tells who does not.</section>`;
+<section>The figures are the sum over all ingesters, so all must answer. <a href="../ingester/ring">The ring</a> tells who does not.</section>`;
 }
 
 function statsPage(
