@@ -62,7 +62,7 @@ ${linkGroup("Tenants", data.pathPrefix, [
     : [["/distributor/all_user_stats", "In the whole cluster"] as const]),
   ...(data.cluster?.haTracker === undefined
     ? []
-    : [["/distributor/ha_tracker", "HA tracker: pairs of Prometheis"] as const]),
+    : [["/distributor/ha_tracker", "HA tracker: Prometheus pairs"] as const]),
 ])}
 ${clusterLinks(data)}
 </div>`;

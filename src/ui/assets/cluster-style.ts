@@ -26,6 +26,7 @@ button:hover, .button:hover { border-color: var(--accent); text-decoration: none
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: .2rem; }
 .close { float: right; margin-left: 1rem; }
 .figure.small { font-size: 1.15rem; overflow-wrap: anywhere; }
+h1 + p.soft { margin: -.7rem 0 1rem; }
 h3 { font-size: .93rem; margin: 0 0 .4rem; }
 section p { margin: .35rem 0; }
 p.soft { font-size: .9rem; }

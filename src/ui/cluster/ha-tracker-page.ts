@@ -1,4 +1,4 @@
-/** Which replica of each pair of Prometheis is listened to, and when another one would take over. */
+/** Which replica of each Prometheus pair is listened to, and when another one would take over. */
 import type { FastifyInstance } from "fastify";
 import { wantsJson } from "../../http/accept.ts";
 import { requestParameters } from "../../http/parameters.ts";
@@ -86,7 +86,7 @@ function trackerPage(
 ): Html {
   const title = html`<h1>HA tracker</h1>`;
   if (!source.isEnabled) {
-    return html`${title}<section>Pairs of Prometheis are not told apart from others: set <code>-distributor.ha-tracker.enable</code>, and <code>accept_ha_samples</code> for the tenants that have pairs.</section>`;
+    return html`${title}<section>Replicas of a Prometheus pair are not told apart from other senders: set <code>-distributor.ha-tracker.enable</code>, and <code>accept_ha_samples</code> for the tenants that send from pairs.</section>`;
   }
   if (rows.length === 0) {
     return html`${title}<section>No replica is elected: no tenant with <code>accept_ha_samples</code> has sent series with both labels, <code>cluster</code> and <code>__replica__</code> by default.</section>`;

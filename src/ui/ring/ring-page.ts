@@ -95,6 +95,7 @@ function ringPage(source: RingPageSource, status: RingStatus, parameters: URLSea
   const closeLink = new URLSearchParams(parameters);
   closeLink.delete("without");
   return html`<h1>${kind.title}</h1>
+<p class="soft" data-key="purpose">${kind.purpose}</p>
 ${verdictCard(ringVerdict(source.name, status))}
 ${ringNotices(status).map((notice) => html`<section class="notice" data-key="${notice}">${notice}</section>`)}
 ${status.instances.length === 0 ? undefined : picture(source, status)}
@@ -105,7 +106,7 @@ ${
 }
 <section data-key="table">${ringTable(status, parameters)}</section>
 ${parameters.get("tokens") === "true" ? tokenLists(source, status) : undefined}
-<p class="soft" data-key="more"><a href="?tokens=true">All tokens</a>. For programs: this address with <code>Accept: application/json</code>.</p>`;
+<p class="soft" data-key="more">${status.instances.some(({ tokenCount }) => tokenCount > 0) ? html`<a href="?tokens=true">All tokens</a>. ` : undefined}For programs: this address with <code>Accept: application/json</code>.</p>`;
 }
 
 function verdictCard({ tone, title, facts, advice }: Verdict): Html {
@@ -131,7 +132,7 @@ function picture(source: RingPageSource, status: RingStatus): Html {
 ${drawing}<div class="side">
 ${figures(source, status)}
 ${legend(status.instances)}
-${hasTokens ? html`<p class="soft">Wide band: the part of the keys that each instance owns. Thin band: where they lie on the ring.</p>` : undefined}
+${hasTokens ? html`<p class="soft">Wide band: the part of the keys that each instance owns. Thin band: where they lie on the ring, merged where there are more ranges than can be drawn.</p>` : undefined}
 ${order}
 ${status.zones.length > 1 || status.zoneAware ? zoneTable(status.zones) : undefined}
 ${changes(source)}
