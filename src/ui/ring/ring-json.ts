@@ -6,6 +6,7 @@ import { ringKind } from "./ring-kind.ts";
 import type { InstanceImpact, RingPageSource } from "./ring-source.ts";
 import { plainState } from "./ring-state.ts";
 
+const EVENTS_MAX = 100;
 const NOTHING_LOST: Loss = { rangesBelowQuorum: 0, share: 0, because: [] };
 
 export function ringJson(
@@ -27,7 +28,10 @@ export function ringJson(
     zone_aware: status.zoneAware,
     zones: status.zones,
     quorum: { writes: lossJson(writes), reads: lossJson(reads) },
-    events: source.events().map(({ atMs, text }) => ({ at: rfc3339(atMs), text })),
+    events: source
+      .events()
+      .slice(0, EVENTS_MAX)
+      .map(({ atMs, text }) => ({ at: rfc3339(atMs), text })),
     ...(asked.impact === undefined ? {} : { impact: impactJson(asked.impact) }),
   };
 }
