@@ -79,6 +79,21 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     "The path exists, but not for this method; the Allow header lists those it has.",
   ),
   "bad-request": rule(400, "bad_data", "A parameter of a status page is none that it knows."),
+  "cross-site-request": rule(
+    403,
+    "bad_data",
+    "A browser sent a form of a status page from another site, or one that is out of date. Use the page of this server; a proxy in between must pass the Host header on.",
+  ),
+  "ring-instance-unknown": rule(
+    404,
+    "not_found",
+    "The ring has no such instance; the text lists those it has.",
+  ),
+  "forget-refused": rule(
+    409,
+    "bad_data",
+    "The instance is alive, or quorum would suffer without it (the text says which). Send `force=true` to forget it all the same.",
+  ),
 
   // Life of the process.
   starting: rule(

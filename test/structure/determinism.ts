@@ -16,7 +16,12 @@ const RANDOM = "take a Random (src/base/random.ts) as a collaborator";
 const CLI = "read it in src/cli and pass the value down as an option";
 
 const CALLS: readonly Ban[] = [
-  { pattern: /\bDate\.now\b/g, advice: `${CLOCK}: clock.nowMs()` },
+  {
+    pattern: /\bDate\.now\b/g,
+    advice: `${CLOCK}: clock.nowMs()`,
+    // Text that runs in the browser.
+    allowed: ["src/ui/assets/live-script.ts"],
+  },
   { pattern: /\bnew Date\(\s*\)/g, advice: `${CLOCK}: new Date(clock.nowMs())` },
   { pattern: /(?<!new )(?<![.\w])Date\(\s*\)/g, advice: `${CLOCK}: clock.nowMs()` },
   { pattern: /\bperformance\.now\b/g, advice: `${CLOCK}: clock.monotonicMs()` },
