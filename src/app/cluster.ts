@@ -201,6 +201,7 @@ function gossipOptions({ config, machine }: Context, label: string): GossipOptio
   return {
     ...GOSSIP_DEFAULTS,
     nodeName: name + suffix,
+    meta: metaOf(config),
     clusterLabel: label,
     acceptUnlabelled: memberlist.clusterLabelVerificationDisabled,
     bind: { host: memberlist.bindAddr, port: memberlist.bindPort },
@@ -216,6 +217,13 @@ function gossipOptions({ config, machine }: Context, label: string): GossipOptio
       retransmitMultiplier: memberlist.retransmitFactor,
     },
   };
+}
+
+/** What members tell of themselves to people. */
+function metaOf({ target, ring }: Config): Uint8Array {
+  const zone = ring.instanceAvailabilityZone;
+  const meta = { role: target.join(","), ...(zone === "" ? {} : { zone }) };
+  return new TextEncoder().encode(JSON.stringify(meta));
 }
 
 /** Members that share a bucket share the label; a local directory that nobody named is not shared by anybody. */

@@ -30,6 +30,7 @@ import { walMetrics } from "../tsdb/wal/metrics.ts";
 import { registerPages } from "../ui/pages.ts";
 import { BUILD } from "./build.ts";
 import { Cluster } from "./cluster.ts";
+import { clusterSources, formKey } from "./cluster-pages.ts";
 import { type Module, moduleOf } from "./module.ts";
 import { ObjectStorageCheck } from "./object-storage.ts";
 import {
@@ -291,8 +292,14 @@ export const modules: readonly Module<Parts>[] = [
     },
   ),
 
-  module("pages", ["http", "limits"], ({ config, registry, overview }, { http, limits }) => {
-    const options = { ...httpOptions(config), build: BUILD };
+  module("pages", ["http", "limits", "cluster", "rings", "rpc", "haTracker?"], (context, parts) => {
+    const { config, registry, overview } = context;
+    const { http, limits, cluster } = parts;
+    const options = {
+      ...httpOptions(config),
+      build: BUILD,
+      formKey: formKey(context, cluster),
+    };
     http.routes((app) =>
       registerPages(app, options, {
         ...overview,
@@ -301,6 +308,7 @@ export const modules: readonly Module<Parts>[] = [
         flags: () => flagTexts(config),
         runtimeConfigText: (mode) => limits.page(mode),
         userLimits: (tenant) => limitsTree(limits.forTenant(tenant)),
+        cluster: clusterSources(context, parts),
       }),
     );
     return { part: undefined };

@@ -132,7 +132,10 @@ export class Rings {
         ...options,
         id: instanceId(name, config, machine.hostName),
         zone: config.ring.instanceAvailabilityZone,
-        versions: { muninn: BUILD.version },
+        versions: {
+          muninn: BUILD.version,
+          replication_factor: String(this.ingester.view.options.replicationFactor),
+        },
         key: KEYS[name],
         observationsMax: OBSERVATIONS_MAX,
       },
