@@ -114,7 +114,7 @@ export class GossipNode implements AsyncDisposable {
     isMeant: (event: GossipEvent) => boolean,
     { count = 1, from = 0 } = {},
   ): Promise<GossipEvent> {
-    return await pollUntil(`${this.name} to report ${isMeant}`, WAIT_MS, () => {
+    return await pollUntil(`${this.name} to report ${String(isMeant)}`, WAIT_MS, () => {
       const found = this.events.slice(from).filter(isMeant)[count - 1];
       if (found !== undefined) return found;
       return undefined;

@@ -1,6 +1,6 @@
 /** Bodies for the fuzzer: from well-formed to noise, all from one seed. */
-import type { Random } from "../../src/base/random.ts";
 import { compress } from "../testkit/remote-write.ts";
+import { Chance } from "./chance.ts";
 
 export interface FuzzBody {
   readonly bytes: Uint8Array;
@@ -26,41 +26,23 @@ const TELLING_BYTES = [
   0x00, 0x01, 0x08, 0x09, 0x0a, 0x0b, 0x10, 0x12, 0x1a, 0x22, 0x7f, 0x80, 0xff,
 ];
 
-export class BodyGenerator {
-  readonly #random: Random;
-
-  constructor(random: Random) {
-    this.#random = random;
-  }
-
+export class BodyGenerator extends Chance {
   body(): FuzzBody {
     const kind = this.below(10);
-    if (kind === 0) return { bytes: this.#noise(64), wellFormed: false };
-    if (kind === 1) return { bytes: compress(this.#noise(200)), wellFormed: false };
+    if (kind === 0) return { bytes: this.noise(64), wellFormed: false };
+    if (kind === 1) return { bytes: compress(this.noise(200)), wellFormed: false };
     const message = this.#request();
     if (kind <= 3) return { bytes: compress(message), wellFormed: true };
-    if (kind <= 7) return { bytes: compress(this.#mutate(message)), wellFormed: false };
-    return { bytes: this.#mutate(compress(message)), wellFormed: false };
-  }
-
-  /** Uniform in [0, limit). */
-  below(limit: number): number {
-    return Math.floor(this.#random.float() * limit);
-  }
-
-  #pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)] as T;
-  }
-
-  #noise(sizeMax: number): Uint8Array {
-    return Uint8Array.from({ length: this.below(sizeMax) }, () => this.below(256));
+    if (kind <= 7)
+      return { bytes: compress(this.mutate(message, TELLING_BYTES)), wellFormed: false };
+    return { bytes: this.mutate(compress(message), TELLING_BYTES), wellFormed: false };
   }
 
   #request(): Buffer {
     const fields: Buffer[] = [];
     for (let left = this.below(6); left > 0; left--) {
       fields.push(this.below(8) === 0 ? this.#unknownField(5) : field(1, this.#series()));
-      if (this.below(8) === 0) fields.push(field(3, this.#noise(10)));
+      if (this.below(8) === 0) fields.push(field(3, this.noise(10)));
     }
     return Buffer.concat(fields);
   }
@@ -70,14 +52,14 @@ export class BodyGenerator {
     if (this.below(8) > 0) fields.push(field(1, this.#label("__name__")));
     for (let left = this.below(6); left > 0; left--) fields.push(field(1, this.#label()));
     for (let left = this.below(5); left > 0; left--) fields.push(field(2, this.#sample()));
-    if (this.below(6) === 0) fields.push(field(3 + this.below(2), this.#noise(10)));
+    if (this.below(6) === 0) fields.push(field(3 + this.below(2), this.noise(10)));
     if (this.below(6) === 0) fields.push(this.#unknownField(5));
     if (this.below(4) === 0) this.#shuffle(fields);
     return Buffer.concat(fields);
   }
 
-  #label(name = this.#pick(TEXTS)): Buffer {
-    const value = this.below(12) === 0 ? this.#noise(20) : Buffer.from(this.#pick(TEXTS));
+  #label(name = this.pick(TEXTS)): Buffer {
+    const value = this.below(12) === 0 ? this.noise(20) : Buffer.from(this.pick(TEXTS));
     const fields: Buffer[] = [field(1, Buffer.from(name)), field(2, value)];
     if (this.below(10) === 0) fields.push(this.#unknownField(3));
     if (this.below(10) === 0) this.#shuffle(fields);
@@ -87,8 +69,8 @@ export class BodyGenerator {
 
   #sample(): Buffer {
     const value = Buffer.alloc(9, 9);
-    value.writeDoubleLE(this.#pick([0, 1, -1.5, Number.NaN, Infinity, this.#random.float()]), 1);
-    const time = this.#pick([
+    value.writeDoubleLE(this.pick([0, 1, -1.5, Number.NaN, Infinity, this.random.float()]), 1);
+    const time = this.pick([
       0n,
       1n,
       5n,
@@ -109,12 +91,12 @@ export class BodyGenerator {
   #unknownField(firstNumber: number): Buffer {
     const number = BigInt(firstNumber + this.below(3000)) << 3n;
     const kinds = [
-      () => Buffer.concat([varint(number), varint(BigInt(this.#random.uint32()) << 16n)]),
+      () => Buffer.concat([varint(number), varint(BigInt(this.random.uint32()) << 16n)]),
       () => Buffer.concat([varint(number | 1n), Buffer.alloc(8, 0x0a)]),
-      () => Buffer.concat([varint(number | 2n), lengthAnd(this.#noise(12))]),
+      () => Buffer.concat([varint(number | 2n), lengthAnd(this.noise(12))]),
       () => Buffer.concat([varint(number | 5n), Buffer.alloc(4, 0xff)]),
     ];
-    return this.#pick(kinds)();
+    return this.pick(kinds)();
   }
 
   #shuffle(items: Buffer[]): void {
@@ -122,23 +104,6 @@ export class BodyGenerator {
       const j = this.below(i + 1);
       [items[i], items[j]] = [items[j] as Buffer, items[i] as Buffer];
     }
-  }
-
-  #mutate(from: Uint8Array): Uint8Array {
-    let bytes: Buffer = Buffer.from(from);
-    for (let left = 1 + this.below(4); left > 0; left--) {
-      const at = this.below(bytes.length + 1);
-      const kind = this.below(6);
-      const cut = (skip: number, insert: Uint8Array): Buffer =>
-        Buffer.concat([bytes.subarray(0, at), insert, bytes.subarray(at + skip)]);
-      if (kind === 0) bytes = bytes.subarray(0, at);
-      else if (kind === 1) bytes = cut(1, Buffer.of(this.below(256)));
-      else if (kind === 2) bytes = cut(1, Buffer.of(this.#pick(TELLING_BYTES)));
-      else if (kind === 3) bytes = cut(1 + this.below(8), Buffer.alloc(0));
-      else if (kind === 4) bytes = cut(0, this.#noise(8));
-      else bytes = cut(0, bytes.subarray(this.below(bytes.length + 1)).subarray(0, 64));
-    }
-    return bytes;
   }
 }
 

@@ -33,10 +33,9 @@ const MEMORY_BYTES_MAX = 64 << 20;
 
 export type FuzzVerdict = "accepted" | "refused";
 
-/** The kernel keeps its table over the runs of a batch; a batch starts at a multiple of this, for replays. */
-export const RUNS_PER_BATCH = 256;
-
 export class IntakeTarget {
+  /** The kernel keeps its table over the runs of a batch; a batch starts at a multiple of this, for replays. */
+  readonly runsPerBatch = 256;
   #kernel = newKernel();
   readonly #seed: number;
 
@@ -46,7 +45,7 @@ export class IntakeTarget {
 
   /** Throws an AssertionError on a finding. */
   run(index: number): FuzzVerdict {
-    if (index % RUNS_PER_BATCH === 0) this.#kernel = newKernel();
+    if (index % this.runsPerBatch === 0) this.#kernel = newKernel();
     const generator = new BodyGenerator(new SeededRandom(this.#seed * 1_000_003 + index));
     const body = generator.body();
     try {

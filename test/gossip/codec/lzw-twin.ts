@@ -13,7 +13,7 @@ export function twinCompress(input: Uint8Array): Uint8Array {
   let last = END;
   let width = 9;
   const write = (code: number): void => {
-    bits += [...code.toString(2).padStart(width, "0")].toReversed().join("");
+    bits += reversed(code.toString(2).padStart(width, "0"));
   };
   const addEntry = (words: string): void => {
     last++;
@@ -49,19 +49,29 @@ export function twinCompress(input: Uint8Array): Uint8Array {
   return packed(bits);
 }
 
+/** The codes, each with its width, as bytes. */
+export function packCodes(codes: readonly (readonly [code: number, width: number])[]): Uint8Array {
+  const bits = codes.map(([code, width]) => reversed(code.toString(2).padStart(width, "0")));
+  return packed(bits.join(""));
+}
+
+function reversed(text: string): string {
+  let result = "";
+  for (const character of text) result = character + result;
+  return result;
+}
+
 function packed(bits: string): Uint8Array {
   const bytes: number[] = [];
   for (let at = 0; at < bits.length; at += 8) {
-    bytes.push(Number.parseInt([...bits.slice(at, at + 8)].toReversed().join(""), 2));
+    bytes.push(Number.parseInt(reversed(bits.slice(at, at + 8)), 2));
   }
   return Uint8Array.from(bytes);
 }
 
 /** undefined: no LZW, or more than `sizeMax` bytes. */
 export function twinDecompress(input: Uint8Array, sizeMax: number): Uint8Array | undefined {
-  const bits = [...input]
-    .map((byte) => [...byte.toString(2).padStart(8, "0")].toReversed().join(""))
-    .join("");
+  const bits = [...input].map((byte) => reversed(byte.toString(2).padStart(8, "0"))).join("");
   const output: number[] = [];
   let entries = new Map<number, readonly number[]>();
   let next = END;
@@ -71,7 +81,7 @@ export function twinDecompress(input: Uint8Array, sizeMax: number): Uint8Array |
     const read = bits.slice(at, at + width);
     if (read.length < width) return undefined;
     at += width;
-    const code = Number.parseInt([...read].toReversed().join(""), 2);
+    const code = Number.parseInt(reversed(read), 2);
     if (code === END) return Uint8Array.from(output);
     if (code === CLEAR) {
       entries = new Map();

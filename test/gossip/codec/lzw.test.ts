@@ -6,7 +6,7 @@ import { ByteReader } from "../../../src/gossip/codec/byte-reader.ts";
 import { compressMessage, decompressMessage } from "../../../src/gossip/codec/compression.ts";
 import { lzwCompress, lzwDecompress } from "../../../src/gossip/codec/lzw.ts";
 import { bytes, damage, decodesOrRefuses, refusal } from "./arbitrary.ts";
-import { twinCompress, twinDecompress } from "./lzw-twin.ts";
+import { packCodes, twinCompress, twinDecompress } from "./lzw-twin.ts";
 
 const SIZE_MAX = 1 << 20;
 
@@ -49,26 +49,17 @@ test("any bits mean the same to the twin: text, garbage, or too much", () => {
 });
 
 test("a writer that does not clear a full table is understood", () => {
-  // 12-bit codes of single bytes after the table is full; before, each code makes an entry.
-  const codes: number[] = [];
+  // Each code makes an entry until the table is full; then all have 12 bits.
   const random = new SeededRandom(9);
-  for (let index = 0; index < 6000; index++) codes.push(random.uint32() % 256);
-  let bits = "";
+  const codes: [code: number, width: number][] = [];
   let next = 257;
   let width = 9;
-  const write = (code: number): void => {
-    bits += [...code.toString(2).padStart(width, "0")].toReversed().join("");
-  };
-  for (const code of codes) {
-    write(code);
+  for (let index = 0; index < 6000; index++) {
+    codes.push([random.uint32() % 256, width]);
     if (next < 4095) next++;
     if (next === 2 ** width && width < 12) width++;
   }
-  write(4095);
-  write(257);
-  const packed = Uint8Array.from(
-    bits.match(/.{1,8}/g)?.map((byte) => Number.parseInt([...byte].toReversed().join(""), 2)) ?? [],
-  );
+  const packed = packCodes([...codes, [4095, 12], [257, 12]]);
   const expected = twinDecompress(packed, SIZE_MAX);
   assert.equal(expected?.length, codes.length + 2);
   assert.deepEqual(lzwDecompress(packed, SIZE_MAX), expected);
