@@ -21,11 +21,12 @@ import { newSeries } from "./programs/new-series.ts";
 import { paced } from "./programs/paced.ts";
 import { query24h } from "./programs/query-24h.ts";
 import { restart } from "./programs/restart.ts";
+import { ringLookup } from "./programs/ring-lookup.ts";
 import { writeLatencyUnderQuery } from "./programs/write-latency.ts";
 import { MUNINN, PEERS } from "./servers/kinds.ts";
 import { Server } from "./servers/server.ts";
 
-const PROGRAMS = [ingest, paced, newSeries, restart, query24h, writeLatencyUnderQuery];
+const PROGRAMS = [ingest, paced, newSeries, restart, query24h, writeLatencyUnderQuery, ringLookup];
 const SMOKE_SCALE = 0.01;
 
 const { positionals, values } = parseArgs({

@@ -9,8 +9,8 @@ import { BUILD } from "./build.ts";
 import type { Machine } from "./machine.ts";
 import { newRegistry } from "./metrics.ts";
 import { type BuiltModule, buildModules, inOrderOfNeed, type Overview } from "./module.ts";
-import { ALL, modules, type Parts } from "./modules.ts";
-import { checkTargets } from "./targets.ts";
+import { modules, type Parts } from "./modules.ts";
+import { partsOf } from "./targets.ts";
 
 export class App implements Overview {
   readonly registry: Registry;
@@ -20,14 +20,23 @@ export class App implements Overview {
   readonly #warnings: readonly string[];
   #stopping = false;
 
-  /** `warnings`: of the configuration, for the first page and /ready; the log has them already. */
-  constructor(config: Config, machine: Machine, warnings: readonly string[] = []) {
-    checkTargets(config.target);
+  /**
+   * `warnings`: of the configuration, for the first page and /ready; the log has them already. `explicit`: YAML paths of
+   * the options that the operator has set.
+   */
+  constructor(
+    config: Config,
+    machine: Machine,
+    warnings: readonly string[] = [],
+    explicit: ReadonlySet<string> = new Set(),
+  ) {
+    const wanted = partsOf(config.target);
     this.#warnings = warnings;
     this.#machine = machine;
     this.registry = newRegistry(BUILD, config.target.join(","));
-    const { built, parts } = buildModules(inOrderOfNeed(modules, ALL), {
+    const { built, parts } = buildModules(inOrderOfNeed(modules, wanted), {
       config,
+      explicit,
       machine,
       registry: this.registry,
       overview: this,
@@ -70,13 +79,15 @@ export class App implements Overview {
     const reasons = this.#built
       .filter(({ service }) => service.state !== "running")
       .map((module) => describe(module));
+    const unready = this.parts.ingester?.life.unready;
+    if (unready !== undefined) reasons.push(unready);
     if (this.#stopping) reasons.unshift("the process is shutting down");
     return { isReady: reasons.length === 0, reasons };
   };
 
   readonly notices = (): readonly string[] => {
     const { objectStorage, ingester } = this.parts;
-    const blocked = ingester?.status.blocked;
+    const blocked = ingester?.ingester.status.blocked;
     return [
       ...this.#warnings,
       ...(objectStorage?.notice === undefined ? [] : [objectStorage.notice]),
@@ -87,7 +98,7 @@ export class App implements Overview {
   readonly tenants = (): readonly TenantView[] => {
     const { ingester, distributor } = this.parts;
     const sending = distributor?.status().tenants;
-    return (ingester?.status.tenants ?? []).map((status) => ({
+    return (ingester?.ingester.status.tenants ?? []).map((status) => ({
       tenant: status.tenant,
       seriesCount: status.seriesCount,
       samplesCount: sending?.get(status.tenant)?.counts.samplesReceived ?? 0,

@@ -2,6 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { FileSystem } from "../base/file-system.ts";
 import type { Logger } from "../base/logger.ts";
+import type { Network } from "../base/network.ts";
 import type { Random } from "../base/random.ts";
 import type { DataDirLock } from "../sys/data-dir-lock.ts";
 import type { ProbeResult } from "../sys/http-probe.ts";
@@ -10,6 +11,9 @@ export interface Machine {
   readonly clock: Clock;
   readonly random: Random;
   readonly fileSystem: FileSystem;
+  readonly network: Network;
+  /** Names instances that were given no name. */
+  readonly hostName: string;
   readonly logger: Logger;
   /** Keeps other processes out of the data directory until it is released; rejects if one is in. */
   readonly lockDirectory: (path: string) => Promise<DataDirLock>;

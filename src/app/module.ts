@@ -20,6 +20,8 @@ export interface Built<Part> extends ServiceSteps {
 
 export interface Context {
   readonly config: Config;
+  /** YAML paths of the options that the operator has set. */
+  readonly explicit: ReadonlySet<string>;
   readonly machine: Machine;
   readonly registry: Registry;
   readonly overview: Overview;
@@ -37,17 +39,28 @@ export interface Overview {
 
 export interface Module<Parts extends object> {
   readonly name: keyof Parts & string;
-  readonly needs: readonly (keyof Parts & string)[];
+  readonly needs: readonly Need<Parts>[];
   build(context: Context, parts: Parts): Built<Parts[keyof Parts & string]>;
 }
 
-/** `moduleOf<Parts>()("name", ["needs"], (context, { needs }) => …)`: curried so that only Parts is written out. */
+/** The name of a part that must be there, or with "?" of one that is used if the process has it. */
+export type Need<Parts extends object> = (keyof Parts & string) | `${keyof Parts & string}?`;
+
+type Given<Parts extends object, Names> = Pick<Parts, Extract<Names, keyof Parts>> &
+  Partial<Pick<Parts, Names extends `${infer Name}?` ? Extract<Name, keyof Parts> : never>>;
+
+/** `moduleOf<Parts>()("name", ["needs", "uses?"], (context, { needs, uses }) => …)`: curried so that only Parts is written out. */
 export function moduleOf<Parts extends object>() {
-  return <Name extends keyof Parts & string, const Needs extends keyof Parts & string>(
+  return <Name extends keyof Parts & string, const Needs extends Need<Parts>>(
     name: Name,
     needs: readonly Needs[],
-    build: (context: Context, parts: Pick<Parts, Needs>) => Built<Parts[Name]>,
-  ): Module<Parts> => ({ name, needs, build });
+    build: (context: Context, parts: Given<Parts, Needs>) => Built<Parts[Name]>,
+  ): Module<Parts> => ({
+    name,
+    needs,
+    // What `inOrderOfNeed` puts before it is what the needs say.
+    build: (context, parts) => build(context, parts as Given<Parts, Needs>),
+  });
 }
 
 /** The modules wanted and all they need. `modules` must name each module after its needs. */
@@ -59,9 +72,11 @@ export function inOrderOfNeed<Parts extends object>(
   for (const [index, { name, needs }] of [...modules.entries()].toReversed()) {
     if (!needed.has(name)) continue;
     const before = modules.slice(0, index).map((module) => module.name);
-    for (const need of needs) {
-      assert(before.includes(need), `module ${name} stands before ${need}, which it needs`);
-      needed.add(need);
+    for (const entry of needs) {
+      const isOptional = entry.endsWith("?");
+      const need = isOptional ? entry.slice(0, -1) : entry;
+      assert(before.some((other) => other === need), `module ${name} stands before ${need}, which it needs`);
+      if (!isOptional) needed.add(need);
     }
   }
   return modules.filter(({ name }) => needed.has(name));

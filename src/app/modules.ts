@@ -6,21 +6,41 @@
  */
 import { Overrides } from "../config/overrides.ts";
 import { flagTexts, limitsTree, printConfig } from "../config/print.ts";
+import { DirectStore } from "../distributor/direct-store.ts";
 import { Distributor } from "../distributor/distributor.ts";
+import { ReplicatedStore } from "../distributor/replicated-store.ts";
+import { newReplicationMetrics } from "../distributor/replication-metrics.ts";
 import { registerDistributorRoutes } from "../distributor/routes.ts";
 import { HttpServer } from "../http/server.ts";
 import { Ingester } from "../ingester/ingester.ts";
+import { IngesterLife } from "../ingester/ingester-life.ts";
+import { registerIngesterLifeRoutes } from "../ingester/life-routes.ts";
 import { ingesterMetrics } from "../ingester/metrics.ts";
 import { QuerierComponent } from "../querier/component.ts";
+import { IngesterQueryable } from "../querier/ingester-queryable.ts";
+import { ingesterReadMetrics } from "../querier/metrics.ts";
+import type { RingMember } from "../ring/ring-member.ts";
+import { RING_VALUE } from "../ring/ring-value.ts";
 import type { DataDirLock } from "../sys/data-dir-lock.ts";
 import { headChunkMetrics } from "../tsdb/head-chunks/metrics.ts";
 import { walMetrics } from "../tsdb/wal/metrics.ts";
 import { registerPages } from "../ui/pages.ts";
 import { BUILD } from "./build.ts";
+import { Cluster } from "./cluster.ts";
 import { type Module, moduleOf } from "./module.ts";
 import { ObjectStorageCheck } from "./object-storage.ts";
-import { distributorOptions, httpOptions, ingesterOptions, querierOptions } from "./options.ts";
+import {
+  distributorOptions,
+  httpOptions,
+  ingesterLifeOptions,
+  ingesterOptions,
+  ingesterReadOptions,
+  querierOptions,
+} from "./options.ts";
 import { replayText } from "./replay-text.ts";
+import { healthyMembers, localSeriesMax } from "./ring-shares.ts";
+import { instanceAddress, instanceId, Rings } from "./rings.ts";
+import { Rpc } from "./rpc.ts";
 import { TrafficGate } from "./traffic-gate.ts";
 
 export interface Parts {
@@ -29,8 +49,14 @@ export interface Parts {
   readonly objectStorage: ObjectStorageCheck;
   readonly http: HttpServer;
   readonly gate: TrafficGate;
-  readonly ingester: Ingester;
+  readonly cluster: Cluster;
+  readonly rings: Rings;
+  readonly rpc: Rpc;
+  readonly ingester: { readonly ingester: Ingester; readonly life: IngesterLife };
+  readonly ingesterRing: IngesterLife;
+  readonly distributorRing: RingMember;
   readonly distributor: Distributor;
+  readonly querierRing: RingMember;
   readonly querier: QuerierComponent;
   readonly pages: undefined;
   readonly traffic: undefined;
@@ -88,37 +114,105 @@ export const modules: readonly Module<Parts>[] = [
     part: new TrafficGate(() => overview.whyStarting()),
   })),
 
-  module("ingester", ["dataDir", "limits"], ({ config, machine, registry }, { limits }) => {
+  module("cluster", [], (context) => {
+    const part = new Cluster(context, [RING_VALUE]);
+    return { part, start: () => part.start(), stop: () => part.stop() };
+  }),
+
+  module("rings", ["cluster"], (context, { cluster }) => {
+    const part = new Rings(context, cluster);
+    return { part, start: async () => part.start(), stop: async () => part.stop() };
+  }),
+
+  // Listens before the ingester has replayed its log: callers are told so, and do not wait for a connection.
+  module("rpc", ["cluster"], (context, { cluster }) => {
+    const part = new Rpc(context, cluster);
+    return { part, start: () => part.start(), stop: () => part.stop() };
+  }),
+
+  module("ingester", ["dataDir", "limits", "rings", "rpc"], (context, parts) => {
+    const { config, machine, registry } = context;
+    const { limits, rings, rpc } = parts;
     const part: Ingester = new Ingester(ingesterOptions(config), {
       ...machine,
       files: machine.fileSystem,
       logger: machine.logger.child({ component: "ingester" }),
       limits,
+      whyUnreadable: () => life.whyUnreadable(),
+      seriesMax: (tenant) => localSeriesMax(limits.forTenant(tenant), rings.ingester, tenant),
       instanceLimits: () => limits.instanceLimits.ingester,
       metrics: ingesterMetrics(registry, () => part.gauges),
       walMetrics: walMetrics(registry),
       chunkMetrics: headChunkMetrics(registry),
     });
+    rpc.serveIngester(part);
+    const life: IngesterLife = new IngesterLife(ingesterLifeOptions(config), {
+      ...machine,
+      files: machine.fileSystem,
+      logger: machine.logger.child({ component: "ingester" }),
+      ingester: part,
+      member: rings.ingesterMember(),
+    });
     return {
-      part,
-      start: () => part.start(),
+      part: { ingester: part, life },
+      start: async () => {
+        await life.enter(instanceAddress(context, "ingester", rpc.address));
+        await part.start();
+      },
       stop: () => part.stop(),
       progress: () => replayText(part.status.replay),
     };
   }),
 
+  module("ingesterRing", ["ingester", "http"], (_context, { ingester: { life }, http }) => {
+    http.routes((app) => registerIngesterLifeRoutes(app, life));
+    return {
+      part: life,
+      start: () => life.ready(),
+      stop: () => life.leave(),
+      progress: () => "entering the ring",
+    };
+  }),
+
+  module("distributorRing", ["rings", "rpc"], (context, { rings, rpc }) => {
+    const part = rings.serviceMember("distributor");
+    return {
+      part,
+      start: async () => {
+        await part.enter(instanceAddress(context, "distributor", rpc.address));
+        await part.ready();
+      },
+      stop: () => part.leave({ unregister: true }),
+    };
+  }),
+
   module(
     "distributor",
-    ["http", "gate", "limits", "ingester"],
-    ({ config, machine, registry }, { http, gate, limits, ingester }) => {
-      const options = distributorOptions(config);
+    ["http", "gate", "limits", "cluster", "rings", "rpc", "distributorRing", "ingesterRing?", "ingester?"],
+    ({ config, machine, registry }, parts) => {
+      const { http, gate, limits, cluster, rings, rpc, ingester } = parts;
+      const { clock } = machine;
+      const options = distributorOptions(config, rings.ingester.view.options.replicationFactor);
+      const { remoteTimeoutMs } = options;
+      const metrics = newReplicationMetrics(registry);
+      const store =
+        cluster.isAlone && ingester !== undefined
+          ? new DirectStore({ ingester: ingester.ingester, clock, metrics, remoteTimeoutMs })
+          : new ReplicatedStore({
+              ring: rings.ingester,
+              clientFor: (member) => rpc.ingesterFor(member, ingester?.ingester),
+              clock,
+              metrics,
+              remoteTimeoutMs,
+            });
       const part = new Distributor(options, {
         ...machine,
         logger: machine.logger.child({ component: "distributor" }),
         registry,
         limits,
         instanceLimits: () => limits.instanceLimits.distributor,
-        ingester,
+        store,
+        healthyDistributors: () => healthyMembers(rings.distributor),
       });
       http.routes((app) => {
         app.addHook("onRequest", gate.hook);
@@ -128,16 +222,39 @@ export const modules: readonly Module<Parts>[] = [
     },
   ),
 
+  module("querierRing", ["rings", "rpc"], (context, { rings, rpc }) => {
+    const part = rings.serviceMember("querier");
+    return {
+      part,
+      start: async () => {
+        await part.enter(instanceAddress(context, "querier", rpc.address));
+        await part.ready();
+      },
+      stop: () => part.leave({ unregister: true }),
+    };
+  }),
+
   module(
     "querier",
-    ["http", "gate", "limits", "ingester"],
-    ({ config, machine, registry }, { http, gate, limits, ingester }) => {
+    ["http", "gate", "limits", "cluster", "rings", "rpc", "querierRing", "ingesterRing?", "ingester?"],
+    ({ config, machine, registry }, parts) => {
+      const { http, gate, limits, cluster, rings, rpc, ingester } = parts;
+      const { clock } = machine;
+      const ownIngester =
+        ingester === undefined ? "" : instanceId("ingester", config, machine.hostName);
+      const ring = new IngesterQueryable(ingesterReadOptions(config, ownIngester), {
+        ring: rings.ingester,
+        clientFor: (member) => rpc.ingesterFor(member, ingester?.ingester),
+        limits,
+        clock,
+        metrics: ingesterReadMetrics(registry),
+      });
       const part = new QuerierComponent(querierOptions(config), {
         ...machine,
         logger: machine.logger.child({ component: "querier" }),
         registry,
         limits,
-        sources: [ingester],
+        sources: [cluster.isAlone && ingester !== undefined ? ingester.ingester : ring],
       });
       http.routes((app) =>
         part.registerRoutes(app, config.server.prometheusHttpPrefix, [
@@ -174,11 +291,10 @@ export const modules: readonly Module<Parts>[] = [
   })),
 ];
 
-/** What `-target=all` is. */
-export const ALL: readonly (keyof Parts)[] = [
-  "objectStorage",
-  "distributor",
-  "querier",
-  "pages",
-  "traffic",
-];
+/** What each target is made of, beside what that needs. */
+export const TARGETS = {
+  all: ["objectStorage", "ingesterRing", "distributor", "querier", "pages", "traffic"],
+  distributor: ["distributor", "pages", "traffic"],
+  ingester: ["ingesterRing", "pages", "traffic"],
+  querier: ["querier", "pages", "traffic"],
+} as const satisfies Record<string, readonly (keyof Parts)[]>;

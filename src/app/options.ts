@@ -1,8 +1,11 @@
 /** From the keys of the configuration to the options of each component. What has no key keeps the component's default. */
 import type { Config } from "../config/config.ts";
+import { inside } from "../config/defaults.ts";
 import { DISTRIBUTOR_DEFAULTS, type DistributorOptions } from "../distributor/options.ts";
 import { HTTP_DEFAULTS, type HttpOptions } from "../http/options.ts";
+import type { IngesterLifeOptions } from "../ingester/ingester-life.ts";
 import { DEFAULT_INGESTER_OPTIONS, type IngesterOptions } from "../ingester/options.ts";
+import type { IngesterQueryableOptions } from "../querier/ingester-queryable.ts";
 import { QUERIER_DEFAULTS, type QuerierOptions } from "../querier/options.ts";
 import { DEFAULT_WAL_OPTIONS } from "../tsdb/wal/options.ts";
 
@@ -22,10 +25,13 @@ export function httpOptions({ server, auth }: Config): HttpOptions {
   };
 }
 
-export function distributorOptions({ distributor }: Config): DistributorOptions {
-  // One process holds every sample once, whatever factor a cluster's configuration asks for.
+export function distributorOptions(
+  { distributor }: Config,
+  replicationFactor: number,
+): DistributorOptions {
   return {
     ...DISTRIBUTOR_DEFAULTS,
+    replicationFactor,
     maxRecvMsgSizeBytes: distributor.maxRecvMsgSizeBytes,
     remoteTimeoutMs: distributor.remoteTimeoutMs,
   };
@@ -61,5 +67,27 @@ export function querierOptions({ querier, queryFrontend }: Config): QuerierOptio
     samplesMax: querier.maxSamples,
     defaultSubqueryStepMs: querier.defaultEvaluationIntervalMs,
     logLongerThanMs: queryFrontend.logQueriesLongerThanMs,
+  };
+}
+
+export function ingesterLifeOptions({ ring, dataDir }: Config): IngesterLifeOptions {
+  return {
+    unregisterOnShutdown: ring.unregisterOnShutdown,
+    preparedFile: inside(dataDir, "shutdown-requested"),
+    minReadyDurationMs: ring.minReadyDurationMs,
+  };
+}
+
+export function ingesterReadOptions(
+  { querier, tsdb, ring }: Config,
+  localInstanceId: string,
+): Partial<IngesterQueryableOptions> {
+  return {
+    shuffleShardingEnabled: querier.shuffleShardingIngestersEnabled,
+    minimizeRequests: querier.minimizeIngesterRequests,
+    hedgingDelayMs: querier.minimizeIngesterRequestsHedgingDelayMs,
+    lookBackMs: tsdb.retentionPeriodMs,
+    localInstanceId,
+    localZone: ring.instanceAvailabilityZone,
   };
 }

@@ -12,13 +12,22 @@ import { lockDataDirectory } from "../sys/data-dir-lock.ts";
 import { probeHttp } from "../sys/http-probe.ts";
 import { createLogger } from "../sys/logger.ts";
 import { NodeFileSystem } from "../sys/node-file-system.ts";
+import { NodeNetwork } from "../sys/node-network.ts";
 import { type EndSignal, ProcessHost, SIGNAL_EXIT_CODES } from "../sys/process-host.ts";
 import { SystemClock } from "../sys/system-clock.ts";
 import { SystemRandom } from "../sys/system-random.ts";
 import { App } from "./app.ts";
 import { BUILD } from "./build.ts";
 
-export async function runApp(config: Config, warnings: readonly string[]): Promise<void> {
+export async function runApp({
+  config,
+  warnings,
+  explicit,
+}: {
+  readonly config: Config;
+  readonly warnings: readonly string[];
+  readonly explicit: ReadonlySet<string>;
+}): Promise<void> {
   const clock = new SystemClock();
   const logger = createLogger(config.log, { clock });
   const host = new ProcessHost();
@@ -44,10 +53,13 @@ export async function runApp(config: Config, warnings: readonly string[]): Promi
         logger,
         random: new SystemRandom(),
         fileSystem: new NodeFileSystem(),
+        network: new NodeNetwork(),
+        hostName: host.name,
         lockDirectory: lockDataDirectory,
         probe: probeHttp,
       },
       warnings,
+      explicit,
     );
   } catch (error) {
     logger.error(failureFields(error), "cannot start");

@@ -1,18 +1,23 @@
 /**
- * The command line: `muninn [flags]`. Problems go to standard error and end the program with status 1; what was asked for
- * (help, version, configuration) goes to standard output; else the program runs. Sub-commands would be words before the
- * flags: `loadConfig` refuses every word that is no flag, so they cannot be confused with one.
+ * The command line: `muninn [flags]`, or `muninn <command> …` (commands.ts). Problems go to standard error and end the program
+ * with status 1; what was asked for (help, version, configuration) goes to standard output; else the program runs.
  */
 import { helpText } from "../config/help.ts";
 import { type Loaded, loadConfig } from "../config/load.ts";
 import { printConfig } from "../config/print.ts";
 import { NodeFileSystem } from "../sys/node-file-system.ts";
+import { isCommand, runCommand } from "./commands.ts";
 import { versionText } from "./version.ts";
 
 async function main(): Promise<void> {
+  const argv = process.argv.slice(2);
+  if (isCommand(argv)) {
+    process.exitCode = await runCommand(argv);
+    return;
+  }
   const fileSystem = new NodeFileSystem();
   const loaded = await loadConfig({
-    argv: process.argv.slice(2),
+    argv,
     readFile: async (path) => new TextDecoder().decode(await fileSystem.readFile(path)),
     env: process.env,
   });
@@ -24,7 +29,7 @@ async function main(): Promise<void> {
   await obey(loaded);
 }
 
-async function obey({ command, config, warnings }: Loaded): Promise<void> {
+async function obey({ command, config, warnings, explicit }: Loaded): Promise<void> {
   switch (command.kind) {
     case "help":
       process.stdout.write(helpText(command.all));
@@ -39,7 +44,7 @@ async function obey({ command, config, warnings }: Loaded): Promise<void> {
     case "run": {
       // Loaded only now: help and mistakes answer at once.
       const { runApp } = await import("../app/run.ts");
-      await runApp(config, [...warnings]);
+      await runApp({ config, warnings, explicit });
     }
   }
 }

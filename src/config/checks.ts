@@ -3,6 +3,7 @@
  * is; all of them run, so that an operator sees all at once.
  */
 import type { Limits } from "../model/limits.ts";
+import { clusterFaults } from "./cluster-checks.ts";
 import { formatDuration } from "./duration.ts";
 import type { Config } from "./schema.ts";
 
@@ -18,7 +19,7 @@ export interface Fault {
 export function configFaults(config: Config, isSet: (yaml: string) => boolean): Fault[] {
   return [
     ...timeFaults(config),
-    ...portFaults(config, isSet),
+    ...clusterFaults(config, isSet),
     ...directoryFaults(config),
     ...bucketFaults(config),
     ...limitFaults(config.limits, config).map((fault) => ({
@@ -45,19 +46,6 @@ function timeFaults({ tsdb, querier, server }: Config): Fault[] {
     });
   }
   return faults;
-}
-
-/** A default that collides with a chosen port only matters once the cluster listens there, so both must have been chosen. */
-function portFaults({ server, memberlist }: Config, isSet: (yaml: string) => boolean): Fault[] {
-  const ports = [
-    { key: "server.http_listen_port", port: server.httpListenPort },
-    { key: "server.rpc_listen_port", port: server.rpcListenPort },
-    { key: "memberlist.bind_port", port: memberlist.bindPort },
-  ].filter(({ key, port }) => port !== 0 && isSet(key));
-  return ports.flatMap(({ key, port }, index) => {
-    const other = ports.slice(0, index).find((before) => before.port === port);
-    return other === undefined ? [] : [{ key, message: `port ${port} is ${other.key}'s too` }];
-  });
 }
 
 function directoryFaults({ tsdb, ingester, storage }: Config): Fault[] {

@@ -126,6 +126,26 @@ export function secretKind(): Kind<string> {
   };
 }
 
+/** Problems tell the number of the item in place of its text. */
+export function secretsKind(check: (text: string) => string | undefined): Kind<readonly string[]> {
+  const items = listKind();
+  return {
+    ...items,
+    name: "list of secrets",
+    isSecret: true,
+    print: (value) => value.map(() => secretMask),
+    parse(text) {
+      const parsed = items.parse(text);
+      if ("problem" in parsed) return parsed;
+      for (const [index, item] of parsed.value.entries()) {
+        const problem = check(item);
+        if (problem !== undefined) return bad(`item ${index + 1} ${problem}`);
+      }
+      return parsed;
+    },
+  };
+}
+
 export function enumKind<const T extends string>(values: readonly T[]): Kind<T> {
   return {
     name: values.join(" | "),

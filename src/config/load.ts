@@ -3,7 +3,8 @@
  * the file comes through `readFile`.
  */
 import { errorMessage } from "../base/errors.ts";
-import { configFaults } from "./checks.ts";
+import { configFaults, type Fault } from "./checks.ts";
+import { clusterWarnings } from "./cluster-checks.ts";
 import { buildConfig, defaultConfig } from "./defaults.ts";
 import { type Environment, expandEnv, refersToEnv } from "./expand-env.ts";
 import { type Command, type CommandLine, parseCommandLine } from "./flags.ts";
@@ -26,6 +27,8 @@ export interface Loaded {
   readonly command: Command;
   /** One sentence each, for the log. */
   readonly warnings: readonly string[];
+  /** YAML paths of the options to which the operator gave a value, by whatever name, also if it is the default. */
+  readonly explicit: ReadonlySet<string>;
 }
 
 export type LoadResult = Loaded | { readonly errors: readonly string[] };
@@ -35,7 +38,7 @@ export async function loadConfig(input: LoadInput): Promise<LoadResult> {
   const { command } = commandLine;
   // Who asks for help may well have a mistake elsewhere.
   if (command.kind === "help" || command.kind === "version") {
-    return { config: defaultConfig(), command, warnings: [] };
+    return { config: defaultConfig(), command, warnings: [], explicit: new Set() };
   }
   const file = await readSettings(commandLine, input);
   const { winners, problems } = settle([...file.settings, ...commandLine.settings]);
@@ -43,10 +46,16 @@ export async function loadConfig(input: LoadInput): Promise<LoadResult> {
   // The checks below compare values; with values missing they would find faults that are not there.
   if (found.length > 0) return { errors: found };
   const config = buildConfig(new Map([...winners].map(([option, { value }]) => [option, value])));
-  const errors = faultsOf(config, winners);
+  const byYaml = new Map([...winners].map(([option, setting]) => [option.yaml, setting]));
+  const isSet = (yaml: string): boolean => byYaml.has(yaml);
+  const errors = configFaults(config, isSet).map((fault) => faultText(fault, byYaml));
   if (errors.length > 0) return { errors };
-  const warnings = [...file.warnings, ...waitingWarnings(winners)];
-  return { config, command, warnings };
+  const warnings = [
+    ...file.warnings,
+    ...clusterWarnings(config, isSet).map((fault) => faultText(fault, byYaml)),
+    ...waitingWarnings(winners),
+  ];
+  return { config, command, warnings, explicit: new Set(byYaml.keys()) };
 }
 
 interface FileSettings {
@@ -101,13 +110,10 @@ class EnvExpansion {
   };
 }
 
-function faultsOf(config: Config, winners: ReadonlyMap<Option, Setting>): string[] {
-  const byYaml = new Map([...winners].map(([option, setting]) => [option.yaml, setting]));
-  return configFaults(config, (yaml) => byYaml.has(yaml)).map(({ key, message, other }) => {
-    const own = byYaml.get(key);
-    const where = (own ?? byYaml.get(other ?? ""))?.where ?? "configuration";
-    return `${where}: ${own?.name ?? key}: ${message}`;
-  });
+function faultText({ key, message, other }: Fault, byYaml: ReadonlyMap<string, Setting>): string {
+  const own = byYaml.get(key);
+  const where = (own ?? byYaml.get(other ?? ""))?.where ?? "configuration";
+  return `${where}: ${own?.name ?? key}: ${message}`;
 }
 
 /** One sentence for each feature that settings wait for: also if they are set to the default, which does not happen either. */

@@ -14,6 +14,7 @@ import {
   type Kind,
   listKind,
   secretKind,
+  secretsKind,
   sizeKind,
   stringKind,
   structureKind,
@@ -28,7 +29,6 @@ export type Scope = "process" | "cluster" | "limit";
 
 /** Features that have their own issue. Keys that wait for one are read and checked, and a warning says so when they are set. */
 export type Feature =
-  | "cluster"
   | "object storage"
   | "query frontend"
   | "HA tracker"
@@ -142,6 +142,13 @@ export function path(texts: Texts<string>): Option<string> {
 
 export function secret(texts: Texts<string>): Option<string> {
   return option(secretKind(), texts, texts.default);
+}
+
+/** A list of secrets. `check` says what is wrong with one, without saying the secret. */
+export function secrets(
+  texts: Texts<readonly string[]> & { check: (text: string) => string | undefined },
+): Option<readonly string[]> {
+  return option(secretsKind(texts.check), texts, texts.default);
 }
 
 export function choice<const T extends string>(

@@ -10,7 +10,8 @@ const introduction = `# Configuration
      UPDATE=1 node --test test/config/reference.test.ts -->
 
 Muninn reads a YAML file (\`-config.file\`) and flags. Keys and flags are Mimir's where Mimir has them, and so are the defaults,
-but for two: \`limits.out_of_order_time_window\` is 30m (Mimir: 0), and every local path derives from \`data_dir\`.
+but for a few: \`limits.out_of_order_time_window\` is 30m (Mimir: 0), every local path derives from \`data_dir\`, and those of rings
+and gossip whose texts below say so.
 
 - A flag goes before the file, the file before the default. Flags are written \`-flag=value\`, \`-flag value\` or with two dashes; a boolean flag
   alone means true.

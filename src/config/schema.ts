@@ -3,9 +3,17 @@
  * that YAML reading, flags, printing and the reference walk over.
  */
 import type { Option } from "./option.ts";
-import { memberlistOptions, ringOptions } from "./options/cluster.ts";
+import { ingesterClientOptions } from "./options/ingester-client.ts";
 import { limitsOptions } from "./options/limits.ts";
+import { memberlistOptions } from "./options/memberlist.ts";
 import { querierOptions, queryFrontendOptions } from "./options/read-path.ts";
+import {
+  compactorRingOptions,
+  distributorRingOptions,
+  querierRingOptions,
+  ringOptions,
+  storeGatewayRingOptions,
+} from "./options/ring.ts";
 import { runtimeConfigOptions } from "./options/runtime-config.ts";
 import { authOptions, logOptions, processOptions, serverOptions } from "./options/server.ts";
 import { storageOptions } from "./options/storage.ts";
@@ -18,10 +26,15 @@ export const schema = {
   server: serverOptions,
   distributor: distributorOptions,
   ingester: ingesterOptions,
+  ingesterClient: ingesterClientOptions,
   tsdb: tsdbOptions,
   querier: querierOptions,
   queryFrontend: queryFrontendOptions,
   ring: ringOptions,
+  distributorRing: distributorRingOptions,
+  storeGatewayRing: storeGatewayRingOptions,
+  compactorRing: compactorRingOptions,
+  querierRing: querierRingOptions,
   memberlist: memberlistOptions,
   storage: storageOptions,
   runtimeConfig: runtimeConfigOptions,

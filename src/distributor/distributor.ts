@@ -4,7 +4,7 @@
  *   admit      instance limits and request rate, before the body is read
  *   decode     snappy, protobuf, validation, all in the kernel (kernel/host/intake.ts); bad series fall out here
  *   rate       ingestion rate over the valid samples: all or nothing
- *   store      rows without labels; those whose id the ingester does not know once more, with labels
+ *   store      rows without labels, to the ingester of this process or to replicas (row-store.ts)
  *   answer     a failure of the ingester before anything, then what it did not store, then what was invalid
  *
  * The rows are views of kernel memory: valid until the next push is decoded, which may be during any await.
@@ -18,19 +18,14 @@ import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
 import { answerFor } from "../http/errors.ts";
 import {
+  type IntakeAnswer,
   type IntakeFailure,
   IntakeKernel,
   type IntakeLimits,
   type IntakeRows,
 } from "../kernel/host/intake.ts";
 import type { Limits, LimitsSource } from "../model/limits.ts";
-import type {
-  IngesterClient,
-  PushAnswer,
-  RejectedSamples,
-  RejectReason,
-  SeriesBatch,
-} from "../rpc/ingester.ts";
+import type { RejectedSamples, RejectReason } from "../rpc/ingester.ts";
 import { decodeCanonicalLabels } from "../wire/remote-write.ts";
 import { type Admission, Inflight } from "./admission.ts";
 import { intakeLimits } from "./intake-limits.ts";
@@ -53,6 +48,7 @@ import {
 import type { DistributorOptions, InstanceLimits } from "./options.ts";
 import { invalid, type PushOutcome, type PushOutcomeKind, STORED } from "./push-outcome.ts";
 import { retryAfterSeconds } from "./retry-after.ts";
+import type { DecodedPush, RowStore } from "./row-store.ts";
 import { type TenantState, Tenants } from "./tenants.ts";
 
 export interface DistributorDependencies {
@@ -63,7 +59,7 @@ export interface DistributorDependencies {
   readonly limits: LimitsSource;
   /** Read on every push. */
   readonly instanceLimits: () => InstanceLimits;
-  readonly ingester: Pick<IngesterClient, "push">;
+  readonly store: RowStore;
   /** Distributors that share the tenants' rate limits, this one included; 1 when absent. */
   readonly healthyDistributors?: () => number;
 }
@@ -105,6 +101,7 @@ export class Distributor {
   readonly #clock: Clock;
   readonly #metrics: DistributorMetrics;
   readonly #kernel: IntakeKernel;
+  readonly #store: RowStore;
   readonly #tenants = new Tenants();
   readonly #inflight = new Inflight();
   readonly #ingestionRate = new EwmaRate();
@@ -125,6 +122,7 @@ export class Distributor {
       hashSeedHigh: dependencies.random.uint32(),
     });
     this.#metrics = newDistributorMetrics(dependencies.registry, () => this.status());
+    this.#store = dependencies.store;
   }
 
   /** Begins housekeeping. Pushes work without it. */
@@ -211,7 +209,7 @@ export class Distributor {
     const intake = { tenant, body, limits, intakeLimits: forKernel, samples, problems, rejections };
     if (rows.seriesCount === 0) return this.#outcome(intake, state, [], retryAttempt);
     try {
-      const rejected = await this.#store(intake, rows);
+      const rejected = await this.#store.store(this.#decodedPush(intake, rows));
       return this.#outcome(intake, state, rejected, retryAttempt);
     } catch (error) {
       return this.#failed(error, retryAttempt);
@@ -285,49 +283,23 @@ export class Distributor {
     return Math.max(1, this.#dependencies.healthyDistributors?.() ?? 1);
   }
 
-  /** Rows without labels, then those that the ingester does not know with labels. Row numbers are of the first. */
-  async #store(intake: Intake, rows: IntakeRows): Promise<readonly RejectedSamples[]> {
-    const first = await this.#send(intake.tenant, rows);
-    if (first.unknownSeries.length === 0) return first.rejected;
-    const wanted = Uint32Array.from(first.unknownSeries).sort();
-    this.#metrics.seriesResent.inc(wanted.length);
-    const second = await this.#send(intake.tenant, this.#withLabels(intake, wanted));
-    if (second.unknownSeries.length > 0) {
-      throw new OpError("unavailable", "the ingester does not know series that came with labels", {
-        series: second.unknownSeries.length,
-      });
-    }
-    const renumbered = second.rejected.map((rejected) => ({
-      ...rejected,
-      seriesIndex: wanted[rejected.seriesIndex] ?? 0,
-    }));
-    return [...first.rejected, ...renumbered];
+  #decodedPush(intake: Intake, rows: IntakeRows): DecodedPush {
+    const { tenant, limits, body, intakeLimits } = intake;
+    return {
+      tenant,
+      limits,
+      rows,
+      kept: undefined,
+      frame: (numbers) => this.#kernel.encodeFrame(numbers).slice(),
+      again: () => mustDecode(this.#kernel.decode(tenant, body, intakeLimits)),
+      withLabels: (wanted) => this.#withLabels(intake, wanted),
+    };
   }
 
-  #withLabels(intake: Intake, wanted: Uint32Array): IntakeRows {
-    const { tenant, body, intakeLimits: limits } = intake;
-    const rows = this.#kernel.decodeWithLabels(tenant, body, limits, wanted);
-    if (rows.kind === "out-of-memory") {
-      throw new OpError("unavailable", "no memory left to decode the request a second time");
-    }
-    assert(rows.kind === "rows", "a body that was decoded once cannot be decoded again");
+  #withLabels({ tenant, body, intakeLimits }: Intake, wanted: Uint32Array): IntakeRows {
+    const rows = mustDecode(this.#kernel.decodeWithLabels(tenant, body, intakeLimits, wanted));
     assert(rows.seriesCount === wanted.length, "decoding a body again gave other rows");
     return rows;
-  }
-
-  /** Gives up waiting after the remote timeout; whatever comes later is ignored. */
-  #send(tenant: string, batch: SeriesBatch): Promise<PushAnswer> {
-    const { remoteTimeoutMs } = this.#options;
-    return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(remoteTimeoutMs, () => {
-        const text = `the ingester did not answer within ${remoteTimeoutMs} ms`;
-        reject(new OpError("ingester-timeout", text));
-      });
-      this.#dependencies.ingester
-        .push(tenant, batch)
-        .then(resolve, reject)
-        .finally(() => timer.cancel());
-    });
   }
 
   #outcome(
@@ -438,4 +410,13 @@ export class Distributor {
     }
     this.#largestRequestBytes = 0;
   }
+}
+
+/** Of a body that was decoded before. */
+function mustDecode(answer: IntakeAnswer): IntakeRows {
+  if (answer.kind === "out-of-memory") {
+    throw new OpError("unavailable", "no memory left to decode the request a second time");
+  }
+  assert(answer.kind === "rows", "a body that was decoded once cannot be decoded again");
+  return answer;
 }

@@ -60,8 +60,6 @@ export interface DistributorMetrics {
   readonly uncompressedBodySize: Histogram<"user">;
   /** Series that the table of known series did not have: each took the slow path. */
   readonly seriesChecked: Counter;
-  /** Series that an ingester did not know and got again with labels. */
-  readonly seriesResent: Counter;
   forgetTenant(tenant: string): void;
 }
 
@@ -147,11 +145,6 @@ export function newDistributorMetrics(
     seriesChecked: new Counter({
       name: "muninn_distributor_series_checked_total",
       help: "Series whose labels had to be decoded and validated, because their bytes were not known.",
-      registers,
-    }),
-    seriesResent: new Counter({
-      name: "muninn_distributor_series_resent_total",
-      help: "Series that went out a second time, with labels, because an ingester did not know them.",
       registers,
     }),
     forgetTenant(tenant) {

@@ -122,6 +122,11 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     "Something in a push breaks a rule; what was valid is stored. The text names the first fault of each kind. Sending it again does not help.",
     "debug",
   ),
+  "too-few-replicas": rule(
+    500,
+    "unavailable",
+    "Fewer ingesters than the write quorum can take the rows of a push; nothing may be taken as stored. The text names the unhealthy ones; see `/ingester/ring`. Prometheus sends the push again by itself.",
+  ),
   "push-rate-limited": rule(
     429,
     "too_many_requests",
@@ -179,6 +184,11 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     "internal",
     "Rows from a distributor do not add up: a bug, or another version.",
   ),
+  "push-frame-malformed": rule(
+    400,
+    "bad_data",
+    "Bytes sent to an ingester are no push frame (docs/formats/push-frame.md), or not whole; the text says what is wrong and where. Nothing of it is stored.",
+  ),
   "wal-blocked": rule(
     503,
     "unavailable",
@@ -215,6 +225,18 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     500,
     "internal",
     "Bytes on disk are not what was written. The text names file and offset; docs/formats says what to do.",
+  ),
+
+  // Reads from a ring.
+  "too-many-unhealthy-instances": rule(
+    500,
+    "internal",
+    "So many ingesters are missing that an answer could lack samples that were acknowledged. The text names them and says why; it recovers when they come back.",
+  ),
+  "empty-ring": rule(
+    500,
+    "internal",
+    "No ingester that may hold samples is in the ring: they have not joined yet, or this process has not heard of them.",
   ),
 
   // Prometheus API.

@@ -7,20 +7,29 @@ import type { Random } from "../base/random.ts";
 import type { AppendReport, Refusal } from "../kernel/host/head-kernel.ts";
 import type { Labels } from "../model/labels.ts";
 import type { Limits, LimitsSource } from "../model/limits.ts";
-import type { IngesterClient, PushAnswer, RejectedSamples, SeriesBatch } from "../rpc/ingester.ts";
+import type {
+  LocalIngester,
+  PushAnswer,
+  RejectedSamples,
+  SeriesBatch,
+  UserStats,
+} from "../rpc/ingester.ts";
 import { type EncodedSeriesSet, emptySeriesSet } from "../storage/encoded-series.ts";
 import type { LabelsRequest, SelectRequest, SeriesRequest } from "../storage/queryable.ts";
 import type { HeadChunkMetrics } from "../tsdb/head-chunks/metrics.ts";
 import type { WalMetrics } from "../tsdb/wal/metrics.ts";
 import { type ReplayProgress, Wal } from "../tsdb/wal/wal.ts";
+import type { PushFrameHeader } from "../wire/push-frame.ts";
 import { Checkpoint } from "./checkpoint.ts";
 import { HeadReplay } from "./head-replay.ts";
 import { Maintenance } from "./maintenance.ts";
 import type { IngesterGauges, IngesterMetrics } from "./metrics.ts";
 import type { IngesterInstanceLimits, IngesterOptions } from "./options.ts";
 import { PushAdmission } from "./push-admission.ts";
+import { batchRows, frameRows, type PushRows } from "./push-rows.ts";
 import { RECORD } from "./record-types.ts";
 import { type Tenant, Tenants } from "./tenants.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 export interface IngesterDependencies {
   readonly files: FileSystem;
@@ -28,6 +37,10 @@ export interface IngesterDependencies {
   readonly random: Random;
   readonly logger: Logger;
   readonly limits: LimitsSource;
+  /** The part of a tenant's series limit that is this ingester's; absent: all of it. 0 is no limit. */
+  readonly seriesMax?: (tenant: string) => number;
+  /** Why queries may not see what is here, while that is so. */
+  readonly whyUnreadable?: () => string | undefined;
   /** Read at every push. */
   readonly instanceLimits: () => IngesterInstanceLimits;
   readonly metrics: IngesterMetrics;
@@ -70,7 +83,7 @@ const RATE_TICK_MS = 1000;
  * Head and log are changed in the same tick, so the log has the order of the head. A push is answered when the
  * log has its records, also when all its samples were duplicates: those may still be on their way to the disk.
  */
-export class Ingester implements IngesterClient {
+export class Ingester implements LocalIngester {
   readonly #options: IngesterOptions;
   readonly #deps: IngesterDependencies;
   readonly #tenants: Tenants;
@@ -163,8 +176,13 @@ export class Ingester implements IngesterClient {
         await maintenance.run();
         this.#countSeries();
       }),
-      every(clock, RATE_TICK_MS, () => this.#admission.tick(RATE_TICK_MS)),
+      every(clock, RATE_TICK_MS, () => this.#tickRates()),
     ];
+  }
+
+  #tickRates(): void {
+    this.#admission.tick(RATE_TICK_MS);
+    for (const { rate } of this.#tenants.all()) rate.tick(RATE_TICK_MS);
   }
 
   /** Refuses pushes from now on, lets those under way finish, writes the log out. */
@@ -222,15 +240,23 @@ export class Ingester implements IngesterClient {
   // ------------------------------------------------------------------------------------------- write
 
   async push(tenant: string, batch: SeriesBatch): Promise<PushAnswer> {
+    return await this.#push(tenant, batchRows(batch));
+  }
+
+  async pushFrame(tenant: string, frame: Uint8Array, signal?: AbortSignal): Promise<PushAnswer> {
+    signal?.throwIfAborted();
+    return await untilAborted(this.#push(tenant, frameRows(frame)), signal);
+  }
+
+  async #push(tenant: string, rows: PushRows): Promise<PushAnswer> {
     this.#mustRun();
-    this.#askLog(batch);
-    const sizeBytes = this.#admission.enter(batch);
+    this.#askLog(rows.size);
+    const sizeBytes = this.#admission.enter(rows.size);
     try {
       const open = this.#tenants.get(tenant);
-      if (open) return await this.#pushOpen(open, batch);
-      // The batch may be a view that is gone after an await.
-      const copy = copyBatch(batch);
-      return await this.#pushOpen(await this.#tenants.openForPush(tenant), copy);
+      if (open) return await this.#pushOpen(open, rows);
+      const kept = rows.kept();
+      return await this.#pushOpen(await this.#tenants.openForPush(tenant), kept);
     } finally {
       this.#admission.leave(sizeBytes);
     }
@@ -247,25 +273,23 @@ export class Ingester implements IngesterClient {
     throw new OpError("starting", `the ingester is starting (${this.#state}); retry in a moment`);
   }
 
-  #askLog(batch: SeriesBatch): void {
-    const samples = batch.sampleOffsets[batch.seriesCount] ?? 0;
-    const labelBytes = batch.labels?.bytes.length ?? 0;
+  #askLog({ sampleCount, labelBytes }: PushFrameHeader): void {
     const refused = this.#wal?.admit(
-      ADMIT_OVERHEAD_BYTES + samples * ADMIT_SAMPLE_BYTES + 2 * labelBytes,
+      ADMIT_OVERHEAD_BYTES + sampleCount * ADMIT_SAMPLE_BYTES + 2 * labelBytes,
     );
     if (refused) throw refused;
   }
 
-  async #pushOpen(tenant: Tenant, batch: SeriesBatch): Promise<PushAnswer> {
+  async #pushOpen(tenant: Tenant, rows: PushRows): Promise<PushAnswer> {
     const limits = this.#deps.limits.forTenant(tenant.name);
-    const report = tenant.head.append(batch, {
+    const report = rows.append(tenant.head, {
       seriesMax: this.#seriesMax(tenant, limits),
       outOfOrderWindowMs: limits.outOfOrderTimeWindowMs,
     });
     tenant.lastPushMs = this.#deps.clock.nowMs();
     // Views end with the next call of the head: the log copies before `append` returns.
     const logged = this.#log(tenant.name, report);
-    this.#count(tenant.name, report);
+    this.#count(tenant, report);
     const answer: PushAnswer = {
       unknownSeries: report.unknownSeries,
       rejected: report.refused.map((refusal) => this.#rejected(refusal, limits)),
@@ -288,9 +312,9 @@ export class Ingester implements IngesterClient {
   /** The tenant's limit, or what the instance has left if that is less. */
   #seriesMax(tenant: Tenant, limits: Limits): number {
     const { maxSeries } = this.#deps.instanceLimits();
-    if (maxSeries === 0) return limits.maxGlobalSeriesPerUser;
+    const own = this.#deps.seriesMax?.(tenant.name) ?? limits.maxGlobalSeriesPerUser;
+    if (maxSeries === 0) return own;
     const left = Math.max(0, maxSeries - this.#series) + tenant.head.seriesCount;
-    const own = limits.maxGlobalSeriesPerUser;
     // 0 would mean no limit; one series more than none does no harm.
     return Math.max(1, own === 0 ? left : Math.min(own, left));
   }
@@ -310,10 +334,11 @@ export class Ingester implements IngesterClient {
     return { reason, ...common, limit: limits.maxGlobalSeriesPerUser };
   }
 
-  #count(user: string, report: AppendReport): void {
+  #count({ name: user, rate }: Tenant, report: AppendReport): void {
     const { metrics } = this.#deps;
     const samples = report.acceptedSamples + report.duplicateSamples;
     this.#admission.stored(samples);
+    rate.add(samples);
     metrics.ingestedSamples.inc({ user }, samples);
     if (report.createdSeries > 0) {
       this.#series += report.createdSeries;
@@ -351,23 +376,27 @@ export class Ingester implements IngesterClient {
     return this.#headToRead(tenant)?.series(request) ?? [];
   }
 
+  async allUserStats(): Promise<UserStats[]> {
+    this.#mustRead();
+    return Array.from(this.#tenants.all(), ({ name, head, rate }) => ({
+      tenant: name,
+      seriesCount: head.seriesCount,
+      samplesPerSecond: rate.perSecond,
+    }));
+  }
+
   #headToRead(tenant: string) {
-    if (this.#state !== "stopping") this.#mustRun();
+    this.#mustRead();
     this.#deps.metrics.queries.inc();
     return this.#tenants.get(tenant)?.head;
   }
-}
 
-function copyBatch(batch: SeriesBatch): SeriesBatch {
-  const { seriesCount, labels } = batch;
-  return {
-    seriesCount,
-    ids: batch.ids.slice(),
-    sampleOffsets: batch.sampleOffsets.slice(),
-    timestampsMs: batch.timestampsMs.slice(),
-    values: batch.values.slice(),
-    ...(labels ? { labels: { bytes: labels.bytes.slice(), offsets: labels.offsets.slice() } } : {}),
-  };
+  /** Reads go on while the ingester shuts down. */
+  #mustRead(): void {
+    if (this.#state !== "stopping") this.#mustRun();
+    const unreadable = this.#deps.whyUnreadable?.();
+    if (unreadable !== undefined) throw new OpError("starting", unreadable);
+  }
 }
 
 function least(a: number | undefined, b: number | undefined): number | undefined {

@@ -1,6 +1,6 @@
 import { OpError } from "../base/errors.ts";
 import { EwmaRate } from "../base/ewma-rate.ts";
-import type { SeriesBatch } from "../rpc/ingester.ts";
+import type { PushFrameHeader } from "../wire/push-frame.ts";
 import type { IngesterInstanceLimits } from "./options.ts";
 
 /**
@@ -38,9 +38,9 @@ export class PushAdmission {
   }
 
   /** Throws if a limit is reached. `leave` with what this answers. */
-  enter(batch: SeriesBatch): number {
+  enter(size: PushFrameHeader): number {
     this.#check();
-    const sizeBytes = batchBytes(batch);
+    const sizeBytes = memoryBytes(size);
     this.#requests++;
     this.#bytes += sizeBytes;
     return sizeBytes;
@@ -83,8 +83,7 @@ export class PushAdmission {
   }
 }
 
-/** What the batch takes in memory, give or take a few bytes. */
-function batchBytes({ seriesCount, sampleOffsets, labels }: SeriesBatch): number {
-  const samples = sampleOffsets[seriesCount] ?? 0;
-  return 20 * seriesCount + 16 * samples + (labels?.bytes.length ?? 0);
+/** What the rows take in memory, give or take a few bytes. */
+function memoryBytes({ seriesCount, sampleCount, labelBytes }: PushFrameHeader): number {
+  return 20 * seriesCount + 16 * sampleCount + labelBytes;
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { OpError } from "../base/errors.ts";
+import { EwmaRate } from "../base/ewma-rate.ts";
 import type { FileSystem } from "../base/file-system.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
@@ -27,6 +28,8 @@ export interface Tenant {
   readonly head: Head;
   /** When the last push came, for closing idle tenants. */
   lastPushMs: number;
+  /** Samples stored, a second. */
+  readonly rate: EwmaRate;
 }
 
 /**
@@ -120,7 +123,7 @@ export class Tenants {
       chunkFiles,
       this.#patterns,
     );
-    const tenant: Tenant = { name, head, lastPushMs: clock.nowMs() };
+    const tenant: Tenant = { name, head, lastPushMs: clock.nowMs(), rate: new EwmaRate() };
     this.#open.set(name, tenant);
     return tenant;
   }

@@ -5,14 +5,14 @@
  * Invariants of the result:
  *   - series with equal labels in any of the sets are one series, which stands where it was first met;
  *   - its chunks are sorted by minimum time, and chunks with the same minimum time keep the order of the sets;
- *   - a chunk that another chunk of the same series repeats byte for byte (same times, same encoding) is dropped:
- *     that is what replicas mostly hold. What is left may overlap; the reader merges it sample by sample.
+ *   - a chunk that repeats one of another set byte for byte (same times, same encoding) is dropped: that is what
+ *     replicas mostly hold. What is left may overlap; the reader merges it sample by sample.
  *
  * Every set must carry all labels of its series: with labels left out, two different series could look equal.
  */
 import { Buffer } from "node:buffer";
-import { OpError } from "../base/errors.ts";
 import { type EncodedSeriesSet, emptySeriesSet } from "../storage/encoded-series.ts";
+import { mergeChunks, type SeriesMembers } from "./merge-chunks.ts";
 
 /** May return one of the sets as it is; the caller gives all of them away. */
 export function mergeSeriesSets(sets: readonly EncodedSeriesSet[]): EncodedSeriesSet {
@@ -23,6 +23,9 @@ export function mergeSeriesSets(sets: readonly EncodedSeriesSet[]): EncodedSerie
   const symbols = mergeSymbols(filled);
   const series = mergeSeries(filled, symbols.globalOf);
   const chunks = mergeChunks(filled, series);
+  // Perfect replicas, the usual case: the first one is the answer.
+  const isFirst = series.count === first.seriesCount && chunks.data === first.data;
+  if (isFirst && chunks.chunkByteLengths.length === first.chunkByteLengths.length) return first;
   return {
     seriesCount: series.count,
     symbolBytes: symbols.bytes,
@@ -75,14 +78,9 @@ function mergeSymbols(sets: readonly EncodedSeriesSet[]): MergedSymbols {
   return { bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, sizeBytes), offsets, globalOf };
 }
 
-interface MergedSeries {
-  readonly count: number;
+interface MergedSeries extends SeriesMembers {
   readonly labelOffsets: Uint32Array;
   readonly labels: Uint32Array;
-  /** Members of merged series i, in the order of the sets: memberOffsets[i] .. memberOffsets[i+1]. */
-  readonly memberOffsets: Uint32Array;
-  readonly memberSets: Uint32Array;
-  readonly memberSeries: Uint32Array;
 }
 
 function mergeSeries(
@@ -181,135 +179,6 @@ class LabelTable {
     }
     return true;
   }
-}
-
-type MergedChunks = Pick<
-  EncodedSeriesSet,
-  | "chunkOffsets"
-  | "chunkMinTimesMs"
-  | "chunkMaxTimesMs"
-  | "chunkEncodings"
-  | "chunkByteOffsets"
-  | "chunkByteLengths"
-  | "data"
->;
-
-function mergeChunks(sets: readonly EncodedSeriesSet[], series: MergedSeries): MergedChunks {
-  const data = sets.map((set) => asBuffer(set.data));
-  const chunkOffsets = new Uint32Array(series.count + 1);
-  const kept: ChunkReference[] = [];
-  let sizeBytes = 0;
-  for (let i = 0; i < series.count; i++) {
-    const before = kept.length;
-    keepDistinct(chunksOf(sets, series, i), data, kept);
-    for (let c = before; c < kept.length; c++) sizeBytes += (kept[c] as ChunkReference).lengthBytes;
-    chunkOffsets[i + 1] = kept.length;
-  }
-  // Offsets are 32 bits wide.
-  if (sizeBytes > 0xffffffff) {
-    throw new OpError(
-      "max-chunks-bytes-per-query",
-      "the query needs more than 4 GiB of chunks: ask for fewer series or a shorter time range",
-      { sizeBytes },
-    );
-  }
-  return copyChunks(kept, data, chunkOffsets, sizeBytes);
-}
-
-interface ChunkReference {
-  readonly setIndex: number;
-  readonly minTimeMs: number;
-  readonly maxTimeMs: number;
-  readonly encoding: number;
-  readonly offsetBytes: number;
-  readonly lengthBytes: number;
-}
-
-function chunksOf(
-  sets: readonly EncodedSeriesSet[],
-  series: MergedSeries,
-  merged: number,
-): ChunkReference[] {
-  const found: ChunkReference[] = [];
-  const memberEnd = series.memberOffsets[merged + 1] as number;
-  for (let m = series.memberOffsets[merged] as number; m < memberEnd; m++) {
-    const setIndex = series.memberSets[m] as number;
-    const set = sets[setIndex] as EncodedSeriesSet;
-    const index = series.memberSeries[m] as number;
-    const chunkEnd = set.chunkOffsets[index + 1] as number;
-    for (let chunk = set.chunkOffsets[index] as number; chunk < chunkEnd; chunk++) {
-      found.push({
-        setIndex,
-        minTimeMs: set.chunkMinTimesMs[chunk] as number,
-        maxTimeMs: set.chunkMaxTimesMs[chunk] as number,
-        encoding: set.chunkEncodings[chunk] as number,
-        offsetBytes: set.chunkByteOffsets[chunk] as number,
-        lengthBytes: set.chunkByteLengths[chunk] as number,
-      });
-    }
-  }
-  return found;
-}
-
-/**
- * Repeats are looked for by comparing bytes, not hashes: only chunks of one series with the same minimum
- * time are ever compared, and comparing stops at the first difference while a hash would read all of both.
- */
-function keepDistinct(
-  chunks: ChunkReference[],
-  data: readonly Buffer[],
-  kept: ChunkReference[],
-): void {
-  const start = kept.length;
-  chunks.sort((a, b) => a.minTimeMs - b.minTimeMs);
-  for (const chunk of chunks) {
-    let repeated = false;
-    for (let k = kept.length - 1; k >= start && !repeated; k--) {
-      const other = kept[k] as ChunkReference;
-      if (other.minTimeMs !== chunk.minTimeMs) break;
-      repeated = isSameChunk(chunk, other, data);
-    }
-    if (!repeated) kept.push(chunk);
-  }
-}
-
-function isSameChunk(a: ChunkReference, b: ChunkReference, data: readonly Buffer[]): boolean {
-  if (a.maxTimeMs !== b.maxTimeMs || a.encoding !== b.encoding) return false;
-  if (a.lengthBytes !== b.lengthBytes) return false;
-  const left = data[a.setIndex] as Buffer;
-  const right = data[b.setIndex] as Buffer;
-  const rightEnd = b.offsetBytes + b.lengthBytes;
-  const leftEnd = a.offsetBytes + a.lengthBytes;
-  return left.compare(right, b.offsetBytes, rightEnd, a.offsetBytes, leftEnd) === 0;
-}
-
-function copyChunks(
-  kept: readonly ChunkReference[],
-  sources: readonly Buffer[],
-  chunkOffsets: Uint32Array,
-  sizeBytes: number,
-): MergedChunks {
-  const merged = {
-    chunkOffsets,
-    chunkMinTimesMs: new Float64Array(kept.length),
-    chunkMaxTimesMs: new Float64Array(kept.length),
-    chunkEncodings: new Uint8Array(kept.length),
-    chunkByteOffsets: new Uint32Array(kept.length),
-    chunkByteLengths: new Uint32Array(kept.length),
-    data: new Uint8Array(sizeBytes),
-  };
-  let offset = 0;
-  for (const [i, chunk] of kept.entries()) {
-    merged.chunkMinTimesMs[i] = chunk.minTimeMs;
-    merged.chunkMaxTimesMs[i] = chunk.maxTimeMs;
-    merged.chunkEncodings[i] = chunk.encoding;
-    merged.chunkByteOffsets[i] = offset;
-    merged.chunkByteLengths[i] = chunk.lengthBytes;
-    const end = chunk.offsetBytes + chunk.lengthBytes;
-    (sources[chunk.setIndex] as Buffer).copy(merged.data, offset, chunk.offsetBytes, end);
-    offset += chunk.lengthBytes;
-  }
-  return merged;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -75,6 +75,28 @@ export function querierMetrics(
   };
 }
 
+/** Of reads from a ring of ingesters. */
+export type IngesterReadMetrics = ReturnType<typeof ingesterReadMetrics>;
+
+export function ingesterReadMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    readDuration: new Histogram({
+      name: "cortex_distributor_query_duration_seconds",
+      help: "Time (in seconds) until enough ingesters had answered a read, by kind of read and outcome.",
+      labelNames: ["method", "status_code"],
+      buckets: DURATION_BUCKETS,
+      registers,
+    }),
+    requests: new Counter({
+      name: "muninn_querier_ingester_requests_total",
+      help: "Requests to ingesters, by why they were sent: first, hedge (others were slow), failure (another failed).",
+      labelNames: ["reason"],
+      registers,
+    }),
+  };
+}
+
 function registerGauges(registry: Registry, gate: QueryGate, pool: WorkerPool): void {
   const registers = [registry];
   new Gauge({

@@ -15,7 +15,7 @@ import type { Matcher } from "../model/matchers.ts";
 import type { SelectorPlan } from "../promql/plan.ts";
 import type { QueryAnswer as WorkerAnswer } from "../promql/worker.ts";
 import { type EncodedSeriesSet, emptySeriesSet, transferList } from "../storage/encoded-series.ts";
-import type { Queryable, SelectLimits } from "../storage/queryable.ts";
+import type { LabelsRequest, Queryable, SelectLimits } from "../storage/queryable.ts";
 import type { WorkerPool } from "../sys/worker-pool.ts";
 import { type EvaluationOptions, jobFor, planned, readAnswer } from "./evaluation.ts";
 import type { QuerierMetrics } from "./metrics.ts";
@@ -184,7 +184,9 @@ export class Querier {
     const answers = selectors.map((selector) => {
       const minTimeMs = Math.max(selector.minTimeMs, earliest);
       if (minTimeMs > selector.maxTimeMs) return Promise.resolve(emptySeriesSet());
-      return queryable.select(tenant, { ...selector, minTimeMs, limits: selectLimits(limits) });
+      const { signal } = deadline;
+      const bounded = { ...selector, minTimeMs, limits: selectLimits(limits), signal };
+      return queryable.select(tenant, bounded);
     });
     try {
       const sets = await deadline.race(Promise.all(answers));
@@ -212,7 +214,8 @@ export class Querier {
       const answer = readAnswer((await pool.run(job, transfer, deadline.signal)) as WorkerAnswer);
       stats.peakSamples = answer.stats.peakSamples;
       stats.decodedSamples = answer.stats.decodedSamples;
-      return answer;
+      const ofSources = new Set(sets.flatMap(({ warnings = [] }) => warnings));
+      return { ...answer, warnings: [...ofSources, ...answer.warnings] };
     } finally {
       stats.evaluationMs = clock.monotonicMs() - startMs;
     }
@@ -222,12 +225,7 @@ export class Querier {
     tenant: string,
     query: LabelsQuery,
     client: AbortSignal,
-    ask: (request: {
-      matcherSets: LabelsQuery["matcherSets"];
-      minTimeMs: number;
-      maxTimeMs: number;
-      limit: number;
-    }) => Promise<Item[]>,
+    ask: (request: LabelsRequest) => Promise<Item[]>,
   ): Promise<Listed<Item>> {
     const { clock, limits } = this.#deps;
     const window = labelsWindow(query, limits.forTenant(tenant), clock.nowMs());
@@ -238,7 +236,8 @@ export class Querier {
       // One more than wanted tells whether there is more.
       const limit = query.limit > 0 ? query.limit + 1 : 0;
       const { matcherSets } = query;
-      const items = await deadline.race(ask({ matcherSets, ...window, limit }));
+      const { signal } = deadline;
+      const items = await deadline.race(ask({ matcherSets, ...window, limit, signal }));
       const truncated = query.limit > 0 && items.length > query.limit;
       return { items: truncated ? items.slice(0, query.limit) : items, truncated };
     } finally {

@@ -1,11 +1,14 @@
 import type { Clock } from "../base/clock.ts";
 import { OpError } from "../base/errors.ts";
 
+const OVER = new OpError("canceled", "the query is over");
+
 export type QueryStage = "query queue" | "query execution" | "expression evaluation";
 
 /**
  * One AbortSignal for everything that can end a query early: its time is up (Prometheus: 503 "timeout") or its
- * client is gone (499 "canceled"). The reason of the signal is the OpError to answer with. `close` when the query is over.
+ * client is gone (499 "canceled"). The reason of the signal is the OpError to answer with. `close` when the query is over:
+ * what is still under way for it, because something else of it failed, then ends too.
  */
 export class QueryDeadline {
   /** For the text of the error. */
@@ -27,6 +30,7 @@ export class QueryDeadline {
     this.#close = () => {
       client.removeEventListener("abort", gone);
       timer?.cancel();
+      this.#controller.abort(OVER);
     };
     if (client.aborted) gone();
     else if (timeoutMs <= 0) late();

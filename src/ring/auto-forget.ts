@@ -1,20 +1,24 @@
 /**
  * Which dead instance may be taken out of the ring without asking anybody: the one that has been silent longest, if it was
- * for so long that it will not come back by itself, and if without it each range keeps its quorum for writes and for reads.
- * If samples may be on it that no other instance that answers has, it stays, and so does the error that says so to those
- * who query: a person decides then (`muninn tool ring evict`).
+ * for so long that it will not come back by itself, and if without it each range keeps its quorum for writes and no sample
+ * that was acknowledged gets out of reach. If samples may be on it that no other instance that answers has, it stays, and so
+ * does the error that says so to those who query: a person decides then (`muninn tool ring evict`).
+ *
+ * Out of reach may be what minSuccess instances have, whichever they are: a tenant's shard or a spill-over may have brought
+ * together instances that share no range. So all that are missing count, not those of a range (planReads does the same).
  *
  * One at a time: the next decision is made in the ring that comes of it. All members decide by the same rule, so it
  * does no harm if several do so at once.
  */
 import { whatIf } from "./impact.ts";
 import { compareText } from "./instance.ts";
-import type { Member, RingView } from "./ring-view.ts";
+import { answersReads, type Member, type RingView } from "./ring-view.ts";
 
 export interface ForgetOptions {
   /** N × heartbeat timeout. */
   readonly forgetAfterMs: number;
-  readonly silenceMs: (id: string) => number;
+  /** How long we ourselves have waited for news of it: a clock that is wrong must not make anybody forgotten. */
+  readonly quietMs: (id: string) => number;
 }
 
 export interface ForgetDecision {
@@ -26,10 +30,10 @@ export interface ForgetDecision {
 export function decideForget(view: RingView, options: ForgetOptions): ForgetDecision {
   const silent = view.members
     .filter((member) => !member.isAlive)
-    .filter(({ instance }) => options.silenceMs(instance.id) > options.forgetAfterMs)
+    .filter(({ instance }) => options.quietMs(instance.id) > options.forgetAfterMs)
     .sort(
       (left, right) =>
-        options.silenceMs(right.instance.id) - options.silenceMs(left.instance.id) ||
+        options.quietMs(right.instance.id) - options.quietMs(left.instance.id) ||
         compareText(left.instance.id, right.instance.id),
     );
   const kept: { member: Member; reason: string }[] = [];
@@ -42,15 +46,32 @@ export function decideForget(view: RingView, options: ForgetOptions): ForgetDeci
 }
 
 /** Why an instance may not go, for people; undefined if it may. Also what the evict tool asks. */
-export function reasonToKeep(view: RingView, { instance }: Member): string | undefined {
-  const { ranges, writes, reads } = whatIf(view, instance.id);
+export function reasonToKeep(view: RingView, member: Member): string | undefined {
+  const { ranges, writes, reads } = whatIf(view, member.instance.id);
   if (writes.rangesBelowQuorum > 0 || writes.share > 0) {
     return `without it ${percent(writes.share)} of the keys (${writes.rangesBelowQuorum} of ${ranges} ranges) could not be written to ${view.minSuccess} instances${and(writes.because)}`;
   }
-  if (reads.rangesBelowQuorum > 0) {
-    return `samples of ${percent(reads.share)} of the keys (${reads.rangesBelowQuorum} of ${ranges} ranges) may be on no instance that answers${and(reads.because)}`;
-  }
-  return undefined;
+  if (!member.instance.hasData) return undefined;
+  const others = view.members.filter(
+    (other) => other.instance.id !== member.instance.id && isMissing(other),
+  );
+  // What is gone for good counts like what is away.
+  const lost = view.losses
+    .filter((instance) => others.every((other) => other.instance.id !== instance.id))
+    .filter((instance) => instance.id !== member.instance.id)
+    .map((instance): Member => ({ instance, isAlive: false }));
+  others.push(...lost);
+  if (view.countUnits([member, ...others]) < view.minSuccess) return undefined;
+  const whose =
+    reads.rangesBelowQuorum === 0
+      ? "samples of some tenants or of times when others were away"
+      : `samples of ${percent(reads.share)} of the keys (${reads.rangesBelowQuorum} of ${ranges} ranges)`;
+  return `${whose} may be on no instance that answers${and(others.map(({ instance }) => instance.id))}`;
+}
+
+/** Samples are on it that nobody can ask for. */
+function isMissing(member: Member): boolean {
+  return member.instance.hasData && !answersReads(member);
 }
 
 function and(because: readonly string[]): string {

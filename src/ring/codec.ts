@@ -8,11 +8,11 @@
  *               12     instance × n, in order of id
  *                   4  CRC-32C of all bytes before
  *     instance   1 state · 1 flags · text id · text address · text zone
- *                8 heartbeatMs · 8 registeredAtMs · 8 readOnlyUpdatedAtMs
+ *                8 heartbeatMs · 8 registeredAtMs · 8 readOnlyUpdatedAtMs · if flag 16: 8 lostDataAtMs
  *                2 number of versions · (text key · text value) ×, in order of key
  *                if flag 8:  8 tokensUpdatedAtMs · 4 number of tokens · 4 × tokens, ascending
  *     text       2 length in bytes · UTF-8
- *     flags      1 read-only · 2 serving · 4 has data · 8 tokens follow
+ *     flags      1 read-only · 2 serving · 4 has data · 8 tokens follow · 16 lost data
  *
  * The same ring always gives the same bytes. A message of some instances, with or without their tokens, is a delta.
  */
@@ -29,6 +29,8 @@ const READ_ONLY = 1;
 const SERVING = 2;
 const HAS_DATA = 4;
 const WITH_TOKENS = 8;
+const LOST_DATA = 16;
+const ALL_FLAGS = 31;
 
 /** Limits of what is decoded: bytes from the network must not decide how much memory we take. */
 export const INSTANCES_MAX = 10_000;
@@ -41,25 +43,23 @@ export function encodeRing(ring: RingDescriptor): Uint8Array {
 }
 
 /**
- * The ring as messages of at most `sizeBytesMax`, for packets. An instance that is too large for any stands alone in a
- * message of its own, which is then larger.
+ * The ring as rings whose messages have at most `sizeBytesMax`, for packets. An instance that is too large for any stands
+ * alone in a message of its own, which is then larger.
  */
-export function encodeRingInParts(ring: RingDescriptor, sizeBytesMax: number): Uint8Array[] {
-  const messages: Uint8Array[] = [];
-  let part: Uint8Array[] = [];
-  let sizeBytes = HEADER_BYTES + CRC_BYTES;
+export function splitRing(ring: RingDescriptor, sizeBytesMax: number): RingDescriptor[] {
+  if (ring.size === 1) return [ring];
+  const parts: Map<string, Instance>[] = [];
+  let sizeBytes = Number.POSITIVE_INFINITY;
   for (const instance of inOrder(ring)) {
-    const bytes = encodeInstance(instance);
-    if (part.length > 0 && sizeBytes + bytes.length > sizeBytesMax) {
-      messages.push(seal(part));
-      part = [];
+    const instanceBytes = encodeInstance(instance).length;
+    if (sizeBytes + instanceBytes > sizeBytesMax) {
+      parts.push(new Map());
       sizeBytes = HEADER_BYTES + CRC_BYTES;
     }
-    part.push(bytes);
-    sizeBytes += bytes.length;
+    parts.at(-1)?.set(instance.id, instance);
+    sizeBytes += instanceBytes;
   }
-  if (part.length > 0) messages.push(seal(part));
-  return messages;
+  return parts;
 }
 
 export interface MalformedRing {
@@ -103,10 +103,12 @@ function encodeInstance(instance: Instance): Uint8Array {
   const versions = Object.entries(instance.versions)
     .sort(([left], [right]) => compareText(left, right))
     .flatMap(([key, value]) => [encoder.encode(key), encoder.encode(value)]);
+  assert(versions.length <= 2 * VERSIONS_MAX, "an instance names few components");
   const hasTokens = instance.tokensUpdatedAtMs > 0;
   const textBytes = [...texts, ...versions].reduce((sum, { length }) => sum + 2 + length, 0);
   const tokenBytes = hasTokens ? 12 + 4 * instance.tokens.length : 0;
-  const bytes = new Uint8Array(2 + textBytes + 24 + 2 + tokenBytes);
+  const hasLost = instance.lostDataAtMs > 0;
+  const bytes = new Uint8Array(2 + textBytes + (hasLost ? 32 : 24) + 2 + tokenBytes);
   const view = new DataView(bytes.buffer);
   let at = 2;
   const writeText = (text: Uint8Array): void => {
@@ -120,11 +122,12 @@ function encodeInstance(instance: Instance): Uint8Array {
     at += 8;
   };
   bytes[0] = INSTANCE_STATES.indexOf(instance.state);
-  bytes[1] = flagsOf(instance) | (hasTokens ? WITH_TOKENS : 0);
+  bytes[1] = flagsOf(instance) | (hasTokens ? WITH_TOKENS : 0) | (hasLost ? LOST_DATA : 0);
   texts.forEach(writeText);
   writeTime(instance.heartbeatMs);
   writeTime(instance.registeredAtMs);
   writeTime(instance.readOnlyUpdatedAtMs);
+  if (hasLost) writeTime(instance.lostDataAtMs);
   view.setUint16(at, versions.length / 2, true);
   at += 2;
   versions.forEach(writeText);
@@ -195,7 +198,7 @@ class RingReader {
     const state = INSTANCE_STATES[this.#readUint8()];
     const flags = this.#readUint8();
     if (state === undefined) this.#fail("unknown state");
-    if (flags > 15) this.#fail("unknown flags");
+    if (flags > ALL_FLAGS) this.#fail("unknown flags");
     const id = this.#readText();
     if (id === "") this.#fail("an instance without id");
     const address = this.#readText();
@@ -203,6 +206,9 @@ class RingReader {
     const heartbeatMs = this.#readTime();
     const registeredAtMs = this.#readTime();
     const readOnlyUpdatedAtMs = this.#readTime();
+    const hasLost = (flags & LOST_DATA) !== 0;
+    const lostDataAtMs = hasLost ? this.#readTime() : 0;
+    if (hasLost && lostDataAtMs === 0) this.#fail("lost data without a time");
     const versions = this.#readVersions();
     const hasTokens = (flags & WITH_TOKENS) !== 0;
     const tokensUpdatedAtMs = hasTokens ? this.#readTime() : 0;
@@ -218,6 +224,7 @@ class RingReader {
       readOnlyUpdatedAtMs,
       serving: (flags & SERVING) !== 0,
       hasData: (flags & HAS_DATA) !== 0,
+      lostDataAtMs,
       versions,
       tokensUpdatedAtMs,
       tokens: hasTokens ? this.#readTokens() : NO_TOKENS,

@@ -54,17 +54,20 @@ export function ringOf(instances: Iterable<Instance>): RingDescriptor {
 /**
  * The tombstone that puts an instance out of the ring. It is newer than all that is known of the instance, also if that
  * one's clock is ahead of ours. An instance that is alive after all registers again with its next heartbeat.
+ * The tokens stay as they are, though nobody counts them: if a heartbeat was under way that is newer than the tombstone, the
+ * instance has them still.
  */
 export function tombstone(instance: Instance, nowMs: number): Instance {
-  const atMs = Math.max(nowMs, instance.heartbeatMs + 1, instance.tokensUpdatedAtMs + 1);
+  const atMs = Math.max(nowMs, instance.heartbeatMs + 1);
+  // What it took before it became read-only may be all that it has.
+  const lastWriteMs = instance.readOnly ? instance.readOnlyUpdatedAtMs : atMs;
   return {
     ...instance,
     state: "LEFT",
     heartbeatMs: atMs,
     serving: false,
     hasData: false,
-    tokens: NO_TOKENS,
-    tokensUpdatedAtMs: atMs,
+    lostDataAtMs: instance.hasData ? lastWriteMs : instance.lostDataAtMs,
   };
 }
 
@@ -98,8 +101,8 @@ function compareHeads(left: Instance, right: Instance): number {
 
 /** All of a head but heartbeat and state, in one order. */
 function headText(instance: Instance): string {
-  const { id, address, zone, registeredAtMs, readOnly, readOnlyUpdatedAtMs, serving, hasData } =
-    instance;
+  const { id, address, zone, registeredAtMs, readOnly, readOnlyUpdatedAtMs } = instance;
+  const { serving, hasData, lostDataAtMs } = instance;
   const versions = Object.entries(instance.versions).sort(([left], [right]) =>
     compareText(left, right),
   );
@@ -112,6 +115,7 @@ function headText(instance: Instance): string {
     readOnlyUpdatedAtMs,
     serving,
     hasData,
+    lostDataAtMs,
     versions,
   ]);
 }

@@ -23,6 +23,8 @@ interface Watched {
   readonly delaysMs: readonly number[];
   /** The delays are of heartbeats that arrived while we watched. */
   readonly isLearned: boolean;
+  /** When we saw it for the first time, or a new heartbeat of it. */
+  readonly newsAtMs: number;
 }
 
 export class HeartbeatWatch {
@@ -42,12 +44,19 @@ export class HeartbeatWatch {
     if (watched === undefined) return Number.POSITIVE_INFINITY;
     return Math.max(0, nowMs - watched.heartbeatMs - Math.min(...watched.delaysMs));
   }
+
+  /** How long we have waited for news of it ourselves: 0 when it is seen first, whatever its heartbeat says. */
+  quietMs(id: string, nowMs: number): number {
+    const watched = this.#watched.get(id);
+    return watched === undefined ? 0 : Math.max(0, nowMs - watched.newsAtMs);
+  }
 }
 
 function next(before: Watched | undefined, heartbeatMs: number, nowMs: number): Watched {
   const delayMs = nowMs - heartbeatMs;
   if (before === undefined) {
-    return { heartbeatMs, delaysMs: [Math.min(0, delayMs)], isLearned: false };
+    const delaysMs = [Math.min(0, delayMs)];
+    return { heartbeatMs, delaysMs, isLearned: false, newsAtMs: nowMs };
   }
   if (heartbeatMs <= before.heartbeatMs) return before;
   const learned = before.isLearned ? before.delaysMs : [];
@@ -55,5 +64,6 @@ function next(before: Watched | undefined, heartbeatMs: number, nowMs: number): 
     heartbeatMs,
     delaysMs: [...learned, delayMs].slice(-DELAYS_KEPT),
     isLearned: true,
+    newsAtMs: nowMs,
   };
 }

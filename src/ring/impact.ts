@@ -6,11 +6,11 @@
  *              those that may hold its samples are: then some acknowledged sample may be on none that answers
  */
 import { compareText } from "./instance.ts";
-import { answersReads, type Member, type RingView, takesWrites } from "./ring-view.ts";
+import { answersReads, type Member, RingView, takesWrites } from "./ring-view.ts";
 import { TOKEN_SPACE } from "./token-table.ts";
 
 export interface Impact {
-  /** Ranges between two tokens. */
+  /** Ranges between two tokens of the ring as it is. */
   readonly ranges: number;
   readonly writes: Loss;
   readonly reads: Loss;
@@ -27,21 +27,25 @@ export interface Loss {
 /** The ring as it is, if no instance is named. */
 export function whatIf(view: RingView, without?: string): Impact {
   const stays = ({ instance }: Member): boolean => instance.id !== without;
-  const remaining = without === undefined ? view : view.subset(view.members.filter(stays));
+  // Made anew rather than as a part of the view: the last instance of a zone takes the zone along.
+  const remaining =
+    without === undefined ? view : new RingView(view.members.filter(stays), view.options);
   return {
     ranges: view.table.tokens.length,
-    writes: writeLoss(remaining),
+    writes: writeLoss(view, remaining),
     reads: readLoss(view, stays),
   };
 }
 
-function writeLoss(view: RingView): Loss {
+function writeLoss({ table }: RingView, remaining: RingView): Loss {
+  if (table.tokens.length === 0) return { rangesBelowQuorum: 0, share: 1, because: [] };
   const loss = new LossTally();
-  if (view.table.tokens.length === 0) return { rangesBelowQuorum: 0, share: 1, because: [] };
-  for (let range = 0; range < view.table.tokens.length; range++) {
-    if (view.writeSetOfRange(range).isEnough) continue;
-    const unfit = view.ownersOfRange(range).filter((member) => !takesWrites(member));
-    loss.add(view.table.rangeSize(range), unfit);
+  for (const [range, token] of table.tokens.entries()) {
+    // All keys of a range have the same fate in the remaining ring, which has some of the tokens and no others.
+    const lastKey = (token - 1) >>> 0;
+    if (remaining.writeSet(lastKey).isEnough) continue;
+    const unfit = remaining.owners(lastKey).filter((member) => !takesWrites(member));
+    loss.add(table.rangeSize(range), unfit);
   }
   return loss.result();
 }

@@ -23,6 +23,10 @@ export interface Instance {
   readonly state: InstanceState;
   /** By the instance's own clock; never goes back, so it is the version of the head too. */
   readonly heartbeatMs: number;
+  /**
+   * Since then samples may be on it: when it registered, set anew when it becomes ACTIVE for the first time or comes back
+   * after it was forgotten. A tenant's shard looks back to this.
+   */
   readonly registeredAtMs: number;
   /** Takes no new writes, answers reads. */
   readonly readOnly: boolean;
@@ -30,8 +34,13 @@ export interface Instance {
   readonly readOnlyUpdatedAtMs: number;
   /** Its RPC listener answers. A LEAVING instance takes this back with its last words. */
   readonly serving: boolean;
-  /** May hold samples that were acknowledged: true from the first time it was ACTIVE. */
+  /** May hold samples that were acknowledged: true from the first time it was ACTIVE, also if it was forgotten since. */
   readonly hasData: boolean;
+  /**
+   * What it had acknowledged before this may be gone: it left the ring with it, or came back with an empty disk. 0: nothing.
+   * Queries that reach back so far have one replica less to count on (reads.ts).
+   */
+  readonly lostDataAtMs: number;
   /** What runs there, by component; for people. */
   readonly versions: Readonly<Record<string, string>>;
   /** 0: the tokens are not known here. */

@@ -3,9 +3,9 @@ import type { RingView } from "./ring-view.ts";
 import { TOKEN_SPACE, TokenTable } from "./token-table.ts";
 
 export interface Ownership {
-  /** Part of the keys (0 to 1) whose first replica it is; where replicas span zones: within its zone. By id. */
+  /** Part of the keys (0 to 1) whose first replica it is; where the ring is zone-aware: within its zone. By id. */
   readonly owned: ReadonlyMap<string, number>;
-  /** The same sums by zone: 1 for each zone where replicas span zones. */
+  /** The same summed up by zone: 1 for each zone of a zone-aware ring. */
   readonly byZone: ReadonlyMap<string, number>;
 }
 
@@ -17,7 +17,7 @@ export function ownershipOf(view: RingView): Ownership {
     const instances = view.members
       .map(({ instance }) => instance)
       .filter((instance) => zone === undefined || instance.zone === zone);
-    const table = zones.length === 1 ? view.table : new TokenTable(instances);
+    const table = zone === undefined ? view.table : new TokenTable(instances);
     const keys = table.ownedKeys(instances.length);
     for (const [index, instance] of instances.entries()) {
       const part = (keys[index] ?? 0) / TOKEN_SPACE;

@@ -17,6 +17,11 @@ import { TOKEN_SPACE, type TokenOwner, TokenTable } from "./token-table.ts";
 /** Of a range at most this part is taken: what is left must be worth a token. */
 const CUT_MAX = 0.95;
 
+/** A rank is below 2^64; in this unit it leaves room for a place in a float64. */
+const RANK_UNIT = 2 ** 28;
+/** An instance has no more ranges than that (TOKENS_PER_INSTANCE_MAX). */
+const PLACES = 2 ** 16;
+
 export interface Placement {
   /** Those to even out with: all of the ring, or of the zone where replicas go to distinct zones. */
   readonly neighbours: readonly TokenOwner[];
@@ -114,14 +119,17 @@ function giftsOf(owned: Float64Array): Float64Array {
 function rangesByRank(table: TokenTable, ownerCount: number, seed: number): number[][] {
   const rangesOf: number[][] = Array.from({ length: ownerCount }, () => []);
   for (const [range, owner] of table.owners.entries()) rangesOf[owner]?.push(range);
-  const rank = Float64Array.from(
-    table.tokens,
-    (token, range) => table.rangeSize(range) * (mix32(token ^ seed) + 1),
-  );
-  for (const ranges of rangesOf) {
-    ranges.sort((left, right) => (rank[right] ?? 0) - (rank[left] ?? 0) || left - right);
-  }
-  return rangesOf;
+  return rangesOf.map((ranges) => {
+    // Rank and place in one number: numbers are sorted many times as fast as by a function that compares.
+    const ranked = new Float64Array(ranges.length);
+    for (const [place, range] of ranges.entries()) {
+      const chance = mix32((table.tokens[range] ?? 0) ^ seed) + 1;
+      const rank = Math.floor((table.rangeSize(range) * chance) / RANK_UNIT);
+      ranked[place] = rank * PLACES + place;
+    }
+    ranked.sort().reverse();
+    return ranges.map((_, index) => ranges[(ranked[index] ?? 0) % PLACES] ?? 0);
+  });
 }
 
 interface Choice {

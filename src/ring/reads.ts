@@ -4,7 +4,12 @@
  * A sample was acknowledged by minSuccess instances of distinct units (zones where replicas span zones, else instances). So
  * nothing is missed as long as at most minSuccess − 1 units are missing, over all that may hold data, whichever of them took
  * the rows of another by spill-over.
+ *
+ * **Losses.** A unit that left the ring with its samples, or lost its disk, is one of those units for good. From then on, until
+ * what it held is past the look-back, a sample may be on minSuccess − 1 of the others only: so all of them are waited
+ * for. If then others are missing too, the answer says that it may be incomplete.
  */
+import type { Instance } from "./instance.ts";
 import { answersReads, describeMembers, type Member, type RingView } from "./ring-view.ts";
 
 export interface ReadPlan {
@@ -16,20 +21,27 @@ export interface ReadPlan {
   readonly mayFail: number;
   /** Too many are missing: what to tell the client. `mayFail` is 0 then. */
   readonly fault: string | undefined;
+  /** Of these instances acknowledged samples may be gone. If there are any, all that are asked are waited for. */
+  readonly lost: readonly Instance[];
+  /** So many units may be lost, missing or fail in all before the answer may be incomplete. */
+  readonly tolerated: number;
 }
 
-export function planReads(view: RingView): ReadPlan {
+/** `sinceMs`: samples from before then are not looked for here, so what was lost before then does not matter. */
+export function planReads(view: RingView, sinceMs = 0): ReadPlan {
   const holders = view.members.filter(({ instance }) => instance.hasData);
   const ask = holders.filter(answersReads);
   const missing = holders.filter((member) => !answersReads(member));
-  const tolerated = view.minSuccess - 1;
-  const left = tolerated - view.countUnits(missing);
+  const left = view.minSuccess - 1 - view.countUnits(missing);
+  const fault = faultOf(view, missing, left);
   return {
     ask,
     missing,
     byZone: view.spansZones,
-    mayFail: Math.max(0, left),
-    fault: faultOf(view, missing, left),
+    mayFail: fault === undefined ? left : 0,
+    fault,
+    lost: view.losses.filter(({ lostDataAtMs }) => lostDataAtMs > sinceMs),
+    tolerated: view.minSuccess - 1,
   };
 }
 
@@ -53,9 +65,11 @@ export class ReadQuorum {
   readonly #failed = new Set<string>();
   /** Units that were missing from the start, and can neither answer nor fail again. */
   readonly #missing: ReadonlySet<string>;
+  readonly #plan: ReadPlan;
   #unanswered: number;
 
   constructor(plan: ReadPlan) {
+    this.#plan = plan;
     this.#byZone = plan.byZone;
     this.#mayFail = plan.mayFail;
     this.#isHopeless = plan.fault !== undefined;
@@ -83,7 +97,21 @@ export class ReadQuorum {
 
   get verdict(): "pending" | "enough" | "failed" {
     if (this.#isHopeless || this.#failed.size > this.#mayFail) return "failed";
-    return this.#unanswered <= this.#mayFail ? "enough" : "pending";
+    // Those that failed are among the unanswered.
+    const mayLack = this.#plan.lost.length > 0 ? this.#failed.size : this.#mayFail;
+    return this.#unanswered <= mayLack ? "enough" : "pending";
+  }
+
+  /** Why the answer may lack acknowledged samples, for people; undefined if it cannot. For when the verdict is "enough". */
+  get doubt(): string | undefined {
+    const { lost, tolerated } = this.#plan;
+    if (lost.length === 0) return undefined;
+    const gone = new Set(lost.map((instance) => (this.#byZone ? instance.zone : instance.id)));
+    const away = new Set([...this.#missing, ...this.#failed]);
+    if (gone.union(away).size <= tolerated) return undefined;
+    const atMs = Math.max(...lost.map(({ lostDataAtMs }) => lostDataAtMs));
+    const absent = away.size === 0 ? "" : `, and there is no answer from ${[...away].join(", ")}`;
+    return `samples from before ${new Date(atMs).toISOString()} may be missing: ${lost.map(({ id }) => id).join(", ")} left the ring or lost the disk with what was stored there${absent}`;
   }
 
   #unit({ instance }: Member): string {

@@ -21,6 +21,16 @@ export interface RingViewOptions {
   readonly zoneAware: boolean;
 }
 
+/** What was found out before. */
+export interface KnownOfView {
+  /** Made of the same members. */
+  readonly table?: TokenTable;
+  /** Those of the whole ring: a part of it spreads its replicas over them alike, even if it has no instance of some. */
+  readonly zones?: readonly string[];
+  /** Instances, members or not, of which acknowledged samples may be gone. */
+  readonly losses?: readonly Instance[];
+}
+
 /** An instance, and what this process thinks of it. */
 export interface Member {
   /** As it was when the view was made: its heartbeat may be old, all else is current. */
@@ -32,7 +42,7 @@ export interface Member {
 export interface WriteSet {
   /** Number of this set in its view, for grouping rows. */
   readonly index: number;
-  /** In the order of the walk. */
+  /** In the order of ids: ranges whose walks find the same instances have one set. */
   readonly members: readonly Member[];
   /** How many must acknowledge. */
   readonly minSuccess: number;
@@ -59,6 +69,8 @@ export class RingView {
   readonly table: TokenTable;
   /** Names, by number; a single one if zones do not matter. */
   readonly zones: readonly string[];
+  /** Instances, members or tombstones, of which acknowledged samples may be gone (`lostDataAtMs`). */
+  readonly losses: readonly Instance[];
   /** Each replica is in a zone of its own, so one zone may fail as a whole. */
   readonly spansZones: boolean;
   /** ⌊RF/2⌋ + 1 */
@@ -71,17 +83,15 @@ export class RingView {
   readonly #writeSets: WriteSet[] = [];
   readonly #writeSetNumbers = new Map<string, number>();
 
-  /** `table`, if it was made of the same members already. */
-  constructor(members: Iterable<Member>, options: RingViewOptions, table?: TokenTable) {
+  constructor(members: Iterable<Member>, options: RingViewOptions, known: KnownOfView = {}) {
     this.options = options;
     this.members = [...members]
       .filter(({ instance }) => isMember(instance))
       .sort((left, right) => compareText(left.instance.id, right.instance.id));
-    this.table = table ?? new TokenTable(this.members.map(({ instance }) => instance));
+    this.table = known.table ?? new TokenTable(this.members.map(({ instance }) => instance));
     this.minSuccess = Math.floor(options.replicationFactor / 2) + 1;
-    const withTokens = this.members.filter(({ instance }) => instance.tokens.length > 0);
-    const names = new Set(withTokens.map((member) => this.#zoneName(member)));
-    this.zones = [...names].sort(compareText);
+    this.zones = known.zones ?? this.#zonesOfMembers();
+    this.losses = known.losses ?? [];
     this.spansZones = options.zoneAware && this.zones.length >= options.replicationFactor;
     this.#zoneOf = Uint16Array.from(this.members, (member) =>
       Math.max(0, this.zones.indexOf(this.#zoneName(member))),
@@ -149,7 +159,7 @@ export class RingView {
 
   /** A view of some of the members, for a tenant that has only these. */
   subset(members: Iterable<Member>): RingView {
-    return new RingView(members, this.options);
+    return new RingView(members, this.options, { zones: this.zones, losses: this.losses });
   }
 
   /** How many units (zones or instances, see `spansZones`) these members are. */
@@ -176,7 +186,8 @@ export class RingView {
     return index;
   }
 
-  #intern(positions: readonly number[]): number {
+  #intern(walked: readonly number[]): number {
+    const positions = walked.toSorted((left, right) => left - right);
     const key = positions.join();
     const known = this.#writeSetNumbers.get(key);
     if (known !== undefined) return known;
@@ -199,6 +210,11 @@ export class RingView {
       replicationFactor: this.options.replicationFactor,
       qualifies: Uint8Array.from(this.members, (member) => (qualifies(member) ? 1 : 0)),
     });
+  }
+
+  #zonesOfMembers(): string[] {
+    const withTokens = this.members.filter(({ instance }) => instance.tokens.length > 0);
+    return [...new Set(withTokens.map((member) => this.#zoneName(member)))].sort(compareText);
   }
 
   #zoneName({ instance }: Member): string {

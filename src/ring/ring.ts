@@ -56,11 +56,13 @@ export class Ring {
 
   refresh(nowMs: number): RingView {
     const members = this.#members(nowMs);
+    const losses = [...this.#descriptor.values()].filter(({ lostDataAtMs }) => lostDataAtMs > 0);
     const before = this.#view.members;
-    if (members.length === before.length && members.every(hasTwinIn(before))) return this.#view;
+    const isSame = members.length === before.length && members.every(hasTwinIn(before));
+    if (isSame && hasSameLosses(losses, this.#view.losses)) return this.#view;
     const canKeepTable = !this.#view.table.hasConflicts && hasSameTokens(members, before);
-    const table = canKeepTable ? this.#view.table : undefined;
-    this.#view = new RingView(members, this.#options, table);
+    const known = canKeepTable ? { table: this.#view.table, losses } : { losses };
+    this.#view = new RingView(members, this.#options, known);
     this.#version++;
     this.#shards.clear();
     return this.#view;
@@ -69,6 +71,11 @@ export class Ring {
   /** By our clock, whatever the instance's own says; infinite for an unknown one. */
   silenceMs(id: string, nowMs: number): number {
     return this.#watch.silenceMs(id, nowMs);
+  }
+
+  /** How long this process has had no news of it; no clock but ours is in this. */
+  quietMs(id: string, nowMs: number): number {
+    return this.#watch.quietMs(id, nowMs);
   }
 
   /** The part of the ring that a tenant's series are written to or read from. */
@@ -123,6 +130,16 @@ function isSameButHeartbeat(left: Instance, right: Instance): boolean {
       left.readOnly === right.readOnly &&
       left.readOnlyUpdatedAtMs === right.readOnlyUpdatedAtMs &&
       left.registeredAtMs === right.registeredAtMs)
+  );
+}
+
+function hasSameLosses(now: readonly Instance[], before: readonly Instance[]): boolean {
+  return (
+    now.length === before.length &&
+    now.every(
+      ({ id, lostDataAtMs }, index) =>
+        before[index]?.id === id && before[index].lostDataAtMs === lostDataAtMs,
+    )
   );
 }
 

@@ -30,15 +30,12 @@ export function shuffleShard(view: RingView, request: ShardRequest): Shard {
   const { size, lookBack } = request;
   const sinceMs = lookBack === undefined ? undefined : lookBack.nowMs - lookBack.lookBackMs;
   const candidates = view.members.filter((member) => mayBeIn(member, sinceMs));
-  const validUntilMs = Math.min(
-    ...candidates.map(
-      ({ instance }) => changeAfter(instance, sinceMs) + (lookBack?.lookBackMs ?? 0),
-    ),
-    Number.POSITIVE_INFINITY,
-  );
+  const changesMs = view.members.map(({ instance }) => changeAfter(instance, sinceMs));
+  const validUntilMs =
+    Math.min(...changesMs, Number.POSITIVE_INFINITY) + (lookBack?.lookBackMs ?? 0);
   if (size <= 0) return { members: candidates, validUntilMs };
   const wanted = Math.max(size, view.options.replicationFactor);
-  const perZone = Math.ceil(wanted / Math.max(view.zones.length, 1));
+  const perZone = Math.ceil(wanted / Math.max(zoneCount(view, sinceMs), 1));
   const members = view.zones.flatMap((zone) => {
     const inZone = candidates.filter(
       ({ instance }) => !view.options.zoneAware || instance.zone === zone,
@@ -48,11 +45,22 @@ export function shuffleShard(view: RingView, request: ShardRequest): Shard {
   return { members, validUntilMs };
 }
 
+/** Among how many zones, at least, the shard was shared out all the time since then. Fewer zones give more instances each. */
+function zoneCount(view: RingView, sinceMs: number | undefined): number {
+  if (sinceMs === undefined || !view.options.zoneAware) return view.zones.length;
+  const old = view.members.filter(
+    ({ instance }) =>
+      instance.hasData && instance.tokens.length > 0 && instance.registeredAtMs < sinceMs,
+  );
+  return new Set(old.map(({ instance }) => instance.zone)).size;
+}
+
 /** Whether anything may have been written to it since then. */
 function mayBeIn({ instance }: Member, sinceMs: number | undefined): boolean {
-  if (!instance.hasData || instance.tokens.length === 0) return false;
-  if (!instance.readOnly) return true;
-  return sinceMs !== undefined && instance.readOnlyUpdatedAtMs >= sinceMs;
+  if (!instance.hasData) return false;
+  // News of its tokens may come later than news of itself, and its samples are there all the same.
+  if (sinceMs !== undefined) return !instance.readOnly || instance.readOnlyUpdatedAtMs >= sinceMs;
+  return !instance.readOnly && instance.tokens.length > 0;
 }
 
 /** It took writes all the time since then. */

@@ -29,7 +29,7 @@ export interface InstanceStatus {
   readonly readOnly: boolean;
   readonly readOnlyUpdatedAtMs: number;
   readonly tokenCount: number;
-  /** Part of the keys, 0 to 1, whose first replica it is (within its zone where replicas span zones). */
+  /** Part of the keys, 0 to 1, whose first replica it is (within its zone where the ring is zone-aware). */
   readonly owned: number;
   /** Part of the keys that it holds as any of the replicas. */
   readonly held: number;

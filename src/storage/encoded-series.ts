@@ -25,6 +25,8 @@ export interface EncodedSeriesSet {
   readonly chunkByteOffsets: Uint32Array;
   readonly chunkByteLengths: Uint32Array;
   readonly data: Uint8Array;
+  /** What whoever reads the answer has to know: why it may be incomplete. */
+  readonly warnings?: readonly string[];
 }
 
 /** Prometheus' numbers where Prometheus has the encoding. */

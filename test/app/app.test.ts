@@ -148,7 +148,7 @@ test("the data directory is given back last", async () => {
       lockDirectory: async () => ({
         async release() {
           assert.equal(server.app.server.listening, false);
-          assert.equal(app.parts.ingester?.status.state, "stopped");
+          assert.equal(app.parts.ingester?.ingester.status.state, "stopped");
         },
       }),
     },

@@ -176,19 +176,27 @@ effect(
 );
 
 effect(
-  [
-    "ingester.lifecycler.ring.kvstore.store",
-    "ingester.lifecycler.ring.replication_factor",
-    "query_frontend.split_queries_by_interval",
-  ],
-  "they wait for their features, which every side says",
+  ["query_frontend.split_queries_by_interval"],
+  "it waits for its feature, which every side says",
   async () => {
     await using muninn = await start();
     for (const path of ["/", "/ready", "/services"]) {
       const { body } = await muninn.read(path);
-      assert.match(body, /"cluster": .*kvstore\.store \(mimir\.yaml:.*replication_factor/, path);
       assert.match(body, /"query frontend": .*split_queries_by_interval \(mimir\.yaml:/, path);
     }
+  },
+);
+
+effect(
+  ["ingester.lifecycler.ring.kvstore.store", "ingester.lifecycler.ring.replication_factor"],
+  "they are in force, and one process alone holds each series once",
+  async () => {
+    await using muninn = await start();
+    const { body } = await muninn.read("/config");
+    assert.match(body, /kvstore:\n\s+store: memberlist\n/);
+    assert.match(body, /replication_factor: 3\n/);
+    assert.doesNotMatch((await muninn.read("/ready")).body, /lifecycler/, "they wait for nothing");
+    assert.equal(await muninn.send([[muninn.slowClock.nowMs(), 1]]), 200);
   },
 );
 

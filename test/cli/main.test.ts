@@ -71,6 +71,18 @@ test("mistakes go to standard error, status 1, nothing else", async () => {
   );
 });
 
+test("a word before the flags is a command; an unknown one is told the known ones", async () => {
+  const help = await ended(start(launcher, "tool"));
+  assert.equal(help.code, 0, help.err);
+  assert.match(help.out, /^Usage: muninn tool /);
+  const unknown = await ended(start(launcher, "serve", "-target=all"));
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.err, /^unknown command "serve": commands are .*tool/);
+  const silent = await ended(start(launcher, "tool", "ring", "list", "--url=http://127.0.0.1:1"));
+  assert.equal(silent.code, 2);
+  assert.match(silent.err, /^no member answers:\n .*ECONNREFUSED/);
+});
+
 test("-print.config reads the file; its warnings are not in the YAML", async () => {
   const file = join(root, "config/mimir-blueprint.yaml");
   const { code, out, err } = await ended(

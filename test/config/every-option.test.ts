@@ -12,6 +12,8 @@ function load(argv: readonly string[], text = ""): Promise<LoadResult> {
   return loadConfig({ argv: [...file, ...argv], readFile: async () => text, env: {} });
 }
 
+const aesKeys = ["MDEyMzQ1Njc4OWFiY2RlZg==", "ZmVkY2JhOTg3NjU0MzIxMA=="];
+
 /** A value that is not the default, passes the checks beside defaults, and what it means. */
 function sampleOf({ kind, yaml, default: value }: Option): { text: string; means: unknown } {
   switch (kind.name) {
@@ -34,6 +36,8 @@ function sampleOf({ kind, yaml, default: value }: Option): { text: string; means
         : { text: "other", means: "other" };
     case "list of strings":
       return { text: "one,two", means: ["one", "two"] };
+    case "list of secrets":
+      return { text: aesKeys.join(","), means: aesKeys };
     default:
       return sampleOfNamed(kind.name, value);
   }
@@ -46,17 +50,37 @@ function sampleOfNamed(kind: string, value: unknown): { text: string; means: unk
 }
 
 /** Some values need others to make sense. */
+const company: readonly (readonly [yaml: RegExp, ...flags: string[]])[] = [
+  [
+    /^blocks_storage\.backend$/,
+    "-blocks-storage.s3.bucket-name=b",
+    "-blocks-storage.s3.endpoint=e",
+  ],
+  [/\.block_ranges_period$/, "-blocks-storage.tsdb.retention-period=20h"],
+  [
+    /^limits\.ha_tracker_update_timeout$|update_timeout_jitter_max$/,
+    "-distributor.ha-tracker.failover-timeout=2d",
+  ],
+  [/^ingester\.ring\.zone_awareness_enabled$/, "-ingester.ring.instance-availability-zone=a"],
+  [/^ingester\.ring\.heartbeat_period$/, "-ingester.ring.heartbeat-timeout=18h"],
+  [/^distributor\.ring\.heartbeat_period$/, "-distributor.ring.heartbeat-timeout=18h"],
+  [/^store_gateway\..*heartbeat_period$/, "-store-gateway.sharding-ring.heartbeat-timeout=18h"],
+  [/^compactor\..*heartbeat_period$/, "-compactor.ring.heartbeat-timeout=18h"],
+  [/^querier\.ring\.heartbeat_period$/, "-querier.ring.heartbeat-timeout=18h"],
+  [/^server\.rpc_tls_config\.cert_file$/, "-server.rpc-tls-key-path=k"],
+  [/^server\.rpc_tls_config\.key_file$/, "-server.rpc-tls-cert-path=c"],
+  [
+    /^server\.rpc_tls_config\.client_ca_file$/,
+    "-server.rpc-tls-cert-path=c",
+    "-server.rpc-tls-key-path=k",
+  ],
+  [/^ingester_client\.tls_cert_path$/, "-ingester.client.tls-key-path=k"],
+  [/^ingester_client\.tls_key_path$/, "-ingester.client.tls-cert-path=c"],
+  [/^memberlist\.min_join_backoff$/, "-memberlist.max-join-backoff=18h"],
+];
+
 function beside({ yaml }: Option): string[] {
-  if (yaml === "blocks_storage.backend") {
-    return ["-blocks-storage.s3.bucket-name=b", "-blocks-storage.s3.endpoint=e"];
-  }
-  if (yaml === "blocks_storage.tsdb.block_ranges_period") {
-    return ["-blocks-storage.tsdb.retention-period=20h"];
-  }
-  if (yaml === "limits.ha_tracker_update_timeout" || yaml.endsWith("update_timeout_jitter_max")) {
-    return ["-distributor.ha-tracker.failover-timeout=2d"];
-  }
-  return [];
+  return company.flatMap(([pattern, ...flags]) => (pattern.test(yaml) ? flags : []));
 }
 
 function assertReaches(loaded: LoadResult, place: readonly string[], means: unknown): void {
@@ -135,7 +159,24 @@ const contract = `
   validation.max-label-names-per-info-series validation.create-grace-period validation.past-grace-period
   validation.name-validation-scheme validation.max-metadata-length validation.enforce-metadata-metric-name
   runtime-config.file runtime-config.reload-period
-  ingester.ring.store ingester.ring.replication-factor memberlist.join memberlist.bind-port
+  server.rpc-listen-address server.rpc-tls-cert-path server.rpc-tls-key-path server.rpc-tls-ca-path server.rpc-secret
+  ingester.client.tls-enabled ingester.client.tls-cert-path ingester.client.tls-key-path ingester.client.tls-ca-path
+  ingester.client.tls-server-name ingester.client.circuit-breaker.enabled
+  ingester.ring.store ingester.ring.replication-factor ingester.ring.instance-id ingester.ring.instance-addr
+  ingester.ring.instance-port ingester.ring.instance-availability-zone ingester.ring.zone-awareness-enabled
+  ingester.ring.excluded-zones ingester.ring.heartbeat-period ingester.ring.heartbeat-timeout ingester.ring.num-tokens
+  ingester.ring.tokens-file-path ingester.ring.unregister-on-shutdown ingester.ring.observe-period
+  ingester.ring.min-ready-duration ingester.ring.final-sleep ingester.ring.auto-forget-unhealthy-periods
+  distributor.ring.instance-id distributor.ring.instance-addr distributor.ring.heartbeat-period
+  distributor.ring.heartbeat-timeout store-gateway.sharding-ring.replication-factor compactor.ring.instance-id
+  distributor.ingestion-tenant-shard-size querier.shuffle-sharding-ingesters-enabled
+  querier.minimize-ingester-requests querier.minimize-ingester-requests-hedging-delay querier.query-ingesters-within
+  memberlist.nodename memberlist.randomize-node-name memberlist.join memberlist.bind-addr memberlist.bind-port
+  memberlist.advertise-addr memberlist.advertise-port memberlist.cluster-label
+  memberlist.cluster-label-verification-disabled memberlist.gossip-interval memberlist.gossip-nodes
+  memberlist.pullpush-interval memberlist.retransmit-factor memberlist.stream-timeout memberlist.compression-enabled
+  memberlist.leave-timeout memberlist.abort-if-join-fails memberlist.min-join-backoff memberlist.max-join-backoff
+  memberlist.rejoin-interval memberlist.left-ingesters-timeout memberlist.message-history-buffer-bytes
 `;
 
 test("the flags that are a contract are there", () => {
@@ -153,7 +194,7 @@ test("the flags that are a contract are there", () => {
 });
 
 test("defaults are Mimir's", () => {
-  const { limits, server, tsdb, querier, runtimeConfig } = defaultConfig();
+  const { limits, server, tsdb, querier, ring, memberlist, runtimeConfig } = defaultConfig();
   assert.equal(server.httpListenPort, 8080);
   assert.equal(tsdb.retentionPeriodMs, 13 * 3_600_000);
   assert.equal(tsdb.closeIdleTsdbTimeoutMs, 13 * 3_600_000);
@@ -167,6 +208,25 @@ test("defaults are Mimir's", () => {
   assert.equal(limits.maxLabelNamesPerInfoSeries, 80);
   assert.equal(limits.creationGracePeriodMs, 600_000);
   assert.equal(limits.maxFetchedChunksPerQuery, 2_000_000);
-  // Ours, and not Mimir's 0.
+  assert.equal(server.rpcListenPort, 9095);
+  assert.equal(memberlist.bindPort, 7946);
+  assert.equal(memberlist.gossipIntervalMs, 200);
+  assert.equal(memberlist.pullPushIntervalMs, 30_000);
+  assert.equal(memberlist.randomizeNodeName, true);
+  assert.equal(ring.replicationFactor, 3);
+  assert.equal(ring.heartbeatTimeoutMs, 60_000);
+});
+
+test("defaults that are not Mimir's, each for a reason that its text gives", () => {
+  const { limits, ring, memberlist } = defaultConfig();
   assert.equal(limits.outOfOrderTimeWindowMs, 30 * 60_000);
+  assert.equal(ring.heartbeatPeriodMs, 5000);
+  assert.equal(ring.numTokens, 512);
+  assert.equal(ring.unregisterOnShutdown, false);
+  assert.equal(ring.autoForgetUnhealthyPeriods, 10);
+  assert.equal(ring.minReadyDurationMs, 0);
+  assert.equal(ring.tokensFilePath, "./data/tokens");
+  assert.equal(memberlist.rejoinIntervalMs, 60_000);
+  assert.equal(memberlist.leftIngestersTimeoutMs, 24 * 3_600_000);
+  assert.equal(memberlist.messageHistoryBufferBytes, 128 << 10);
 });

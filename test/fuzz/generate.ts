@@ -1,4 +1,5 @@
 /** Bodies for the fuzzer: from well-formed to noise, all from one seed. */
+import type { Random } from "../../src/base/random.ts";
 import { compress } from "../testkit/remote-write.ts";
 import { Chance } from "./chance.ts";
 
@@ -27,15 +28,18 @@ const TELLING_BYTES = [
 ];
 
 export class BodyGenerator extends Chance {
+  constructor(random: Random) {
+    super(random, TELLING_BYTES);
+  }
+
   body(): FuzzBody {
     const kind = this.below(10);
     if (kind === 0) return { bytes: this.noise(64), wellFormed: false };
     if (kind === 1) return { bytes: compress(this.noise(200)), wellFormed: false };
     const message = this.#request();
     if (kind <= 3) return { bytes: compress(message), wellFormed: true };
-    if (kind <= 7)
-      return { bytes: compress(this.mutate(message, TELLING_BYTES)), wellFormed: false };
-    return { bytes: this.mutate(compress(message), TELLING_BYTES), wellFormed: false };
+    if (kind <= 7) return { bytes: compress(this.mutate(message)), wellFormed: false };
+    return { bytes: this.mutate(compress(message)), wellFormed: false };
   }
 
   #request(): Buffer {

@@ -1,5 +1,5 @@
 /** What strangers may throw at a gossip port: from noise to real packets and streams, damaged. */
-import { SeededRandom } from "../../src/base/random.ts";
+import { type Random, SeededRandom } from "../../src/base/random.ts";
 import { concatBytes, textBytes } from "../../src/gossip/codec/byte-writer.ts";
 import { makeCompounds } from "../../src/gossip/codec/compound.ts";
 import { Keyring } from "../../src/gossip/codec/keyring.ts";
@@ -33,17 +33,21 @@ export interface FuzzInput {
 export type Kind = "packet" | "stream";
 
 export class GossipGenerator extends Chance {
+  constructor(random: Random) {
+    super(random, TELLING_BYTES);
+  }
+
   /** For a node without a key: real messages, damaged or not. */
   plain(kind: Kind): FuzzInput {
     const security = this.#security(LABEL, undefined);
     const choice = this.below(8);
     if (choice === 0) return { bytes: this.noise(300), wellFormed: false };
     if (choice === 1) return this.#labelled(this.noise(300));
-    if (choice === 2) return this.#labelled(this.mutate(this.#real(kind, security), TELLING_BYTES));
+    if (choice === 2) return this.#labelled(this.mutate(this.#real(kind, security)));
     const real = this.#real(kind, security);
     const whole = concatBytes(security.header, real);
     if (choice <= 4) return { bytes: whole, wellFormed: true };
-    return { bytes: this.mutate(whole, TELLING_BYTES), wellFormed: false };
+    return { bytes: this.mutate(whole), wellFormed: false };
   }
 
   /** For a node with a key: nothing of this may have an effect. */
@@ -65,7 +69,7 @@ export class GossipGenerator extends Chance {
       return { bytes: concatBytes(stranger.header, real), wellFormed: false };
     }
     const whole = concatBytes(own.header, this.#real(kind, own));
-    const spoilt = this.mutate(whole, TELLING_BYTES);
+    const spoilt = this.mutate(whole);
     return {
       bytes: this.#isEffective(whole, spoilt, own) ? spoilt : new Uint8Array(),
       wellFormed: false,
@@ -182,6 +186,6 @@ export class GossipGenerator extends Chance {
     const type = this.pick([LAST_WRITE_MAP.id, LAST_WRITE_MAP.id, "unheard-of"]);
     const key = this.pick(["ring", "ha/one", ""]);
     const pairs = encodePairs([{ key, type, value: this.below(5) === 0 ? textBytes("{") : value }]);
-    return this.below(4) === 0 ? this.mutate(pairs, TELLING_BYTES) : pairs;
+    return this.below(4) === 0 ? this.mutate(pairs) : pairs;
   }
 }

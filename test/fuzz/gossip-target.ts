@@ -3,7 +3,7 @@
  *
  *     a node with a key: nothing but noise, strangers, damage. It stays exactly as it is
  *     a node without: real messages too. What is well-formed is taken; whatever comes, nothing is thrown, the node itself
- *     stays alive, its limits hold, and a minute later its timers have run through
+ *     stays alive, its limits hold, and half a minute later its timers have run through
  *
  * The network hands bytes over at once and swallows what the nodes say. Time stands still within a batch.
  */
@@ -26,16 +26,15 @@ import { GOSSIP_DEFAULTS } from "../../src/gossip/options.ts";
 import { LAST_WRITE_MAP } from "../gossip/kv/last-write-map.ts";
 import { TestClock } from "../testkit/test-clock.ts";
 import { GossipGenerator, KEY, LABEL } from "./gossip-generate.ts";
-import type { FuzzVerdict } from "./intake-target.ts";
+import { type FuzzTarget, type FuzzVerdict, RUNS_PER_BATCH } from "./target.ts";
 
 const FROM: NetworkAddress = { host: "10.0.0.99", port: 7946 };
 const MEMBERS_MAX = 50;
 const KEYS_MAX = 20;
 const STREAM_EVERY = 16;
 
-export class GossipTarget {
-  /** Nodes live for a batch; a batch starts at a multiple of this, for replays. */
-  readonly runsPerBatch = 1024;
+/** Nodes live for a batch. */
+export class GossipTarget implements FuzzTarget {
   readonly #seed: number;
   #keyed: Victim | undefined;
   #plain: Victim | undefined;
@@ -46,7 +45,7 @@ export class GossipTarget {
 
   /** Throws on a finding. */
   async run(index: number): Promise<FuzzVerdict> {
-    if (index % this.runsPerBatch === 0) await this.#beginBatch(index);
+    if (index % RUNS_PER_BATCH === 0) await this.#beginBatch(index);
     const [keyed, plain] = [this.#keyed, this.#plain];
     assert.ok(keyed !== undefined && plain !== undefined);
     const generator = new GossipGenerator(new SeededRandom(this.#seed * 1_000_003 + index));
@@ -203,7 +202,7 @@ class Victim {
   async finish(): Promise<void> {
     if (this.#isKeyed) this.check();
     else {
-      await this.#clock.advance(60_000);
+      await this.#clock.advance(30_000);
       this.check();
     }
     await this.#gossip.stop();

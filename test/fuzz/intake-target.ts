@@ -15,6 +15,7 @@ import {
   type IntakeRows,
 } from "../../src/kernel/host/intake.ts";
 import { BodyGenerator, type FuzzBody } from "./generate.ts";
+import { type FuzzTarget, type FuzzVerdict, RUNS_PER_BATCH } from "./target.ts";
 import { type TwinRow, twinDecode } from "./twin.ts";
 
 const MAX_TIME_MS = 1_800_000_000_000;
@@ -31,11 +32,7 @@ const LIMITS: IntakeLimits = {
 };
 const MEMORY_BYTES_MAX = 64 << 20;
 
-export type FuzzVerdict = "accepted" | "refused";
-
-export class IntakeTarget {
-  /** The kernel keeps its table over the runs of a batch; a batch starts at a multiple of this, for replays. */
-  readonly runsPerBatch = 256;
+export class IntakeTarget implements FuzzTarget {
   #kernel = newKernel();
   readonly #seed: number;
 
@@ -45,7 +42,7 @@ export class IntakeTarget {
 
   /** Throws an AssertionError on a finding. */
   run(index: number): FuzzVerdict {
-    if (index % this.runsPerBatch === 0) this.#kernel = newKernel();
+    if (index % RUNS_PER_BATCH === 0) this.#kernel = newKernel();
     const generator = new BodyGenerator(new SeededRandom(this.#seed * 1_000_003 + index));
     const body = generator.body();
     try {

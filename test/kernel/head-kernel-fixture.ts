@@ -134,6 +134,8 @@ export interface LogRecord {
   readonly payload: Uint8Array;
 }
 
+type Limits = Omit<AppendOptions, "frameFile" | "frameOffsetBytes">;
+
 export const NO_LIMITS = { seriesMax: 0, outOfOrderWindowMs: 0 };
 
 /** A kernel with its files and its log, as the ingester keeps them. */
@@ -149,13 +151,21 @@ export class LoggedHead {
   }
 
   /** The report's views are copied. */
-  append(
-    batch: HeadBatch,
-    options: Omit<AppendOptions, "frameFile" | "frameOffsetBytes"> = NO_LIMITS,
-  ): AppendReport {
+  append(batch: HeadBatch, options: Limits = NO_LIMITS): AppendReport {
+    return this.#keep(this.kernel.append(batch, this.#placed(options)));
+  }
+
+  appendFrame(frame: Uint8Array, options: Limits = NO_LIMITS): AppendReport {
+    return this.#keep(this.kernel.appendFrame(frame, this.#placed(options)));
+  }
+
+  #placed(options: Limits): AppendOptions {
     const { file: frameFile, offset: frameOffsetBytes } = this.frames;
-    const views = this.kernel.append(batch, { ...options, frameFile, frameOffsetBytes });
-    assert.ok(views, "a well-formed batch");
+    return { ...options, frameFile, frameOffsetBytes };
+  }
+
+  #keep(views: AppendReport | undefined): AppendReport {
+    assert.ok(views, "well-formed");
     const report = { ...views, entries: views.entries.slice(), rows: views.rows.slice() };
     this.frames.append(views.frames.slice());
     this.#log("entries", report.entries);

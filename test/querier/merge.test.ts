@@ -72,6 +72,27 @@ test("a replica adds nothing", () => {
   );
 });
 
+test("perfect replicas, in whatever order, give the first set itself", () => {
+  fc.assert(
+    fc.property(source, (one) => {
+      const first = encodeSeries(one);
+      const merged = mergeSeriesSets([first, encodeSeries([...one].reverse())]);
+      if (one.length > 0) assert.equal(merged, first);
+    }),
+  );
+});
+
+test("what others add goes behind the data of the first", () => {
+  const a = { labels: labelsOf({ job: "a" }), chunks: [[[1, 1] as const], [[3, 3] as const]] };
+  const more = { labels: a.labels, chunks: [[[2, 2] as const], [[3, 3] as const]] };
+  const merged = mergeSeriesSets([encodeSeries([a]), encodeSeries([more])]);
+  assert.deepEqual(decodeSeries(merged), [
+    { labels: a.labels, chunks: [[[1, 1]], [[2, 2]], [[3, 3]]] },
+  ]);
+  assert.deepEqual([...merged.chunkByteOffsets], [0, 32, 16]);
+  assert.equal(merged.data.length, 48);
+});
+
 test("one set with series is passed through as it is", () => {
   const only = encodeSeries([{ labels: labelsOf({ a: "b" }), chunks: [[[1, 2]]] }]);
   assert.equal(mergeSeriesSets([emptySeriesSet(), only, emptySeriesSet()]), only);

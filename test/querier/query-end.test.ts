@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request } from "node:http";
 import { test } from "node:test";
-import type { SelectRequest } from "../../src/storage/queryable.ts";
+import { OpError } from "../../src/base/errors.ts";
+import type { LabelsRequest, SelectRequest } from "../../src/storage/queryable.ts";
 import { MemoryQueryable, testSeries } from "../testkit/memory-queryable.ts";
 import { settle } from "../testkit/test-clock.ts";
 import { type QueryFixture, queryFixture, STAND_IN } from "./query-fixture.ts";
@@ -140,6 +141,43 @@ test("a client that goes away ends its query", async () => {
     await api.registry.metrics(),
     /request_duration_seconds_count\{.*status_code="499".*\} 1/,
   );
+});
+
+test("whatever ends a query ends its requests to the sources", async () => {
+  const source = new SlowQueryable({ t: stored });
+  await using api = queryFixture([source, new MemoryQueryable({ t: stored })], {
+    workerFile: STAND_IN,
+  });
+  const isEnded = (): boolean[] => source.selects.map(({ signal }) => signal?.aborted === true);
+  const late = api.get("query?query=up&timeout=5s");
+  await until(() => source.selects.length === 1);
+  await api.clock.advance(4999);
+  assert.deepEqual(isEnded(), [false]);
+  await api.clock.advance(1);
+  assert.deepEqual(isEnded(), [true]);
+  assert.equal((await late).status, 503);
+  // One source runs into a limit while the other is still asked.
+  const refused = new MemoryQueryable({ t: stored });
+  refused.select = () => Promise.reject(new OpError("max-chunks-per-query", "too many"));
+  await using both = queryFixture([refused, source], { workerFile: STAND_IN });
+  assert.equal((await both.get("query?query=up")).status, 422);
+  assert.deepEqual(isEnded(), [true, true]);
+});
+
+test("label requests end with their deadline too", async () => {
+  const signals: (AbortSignal | undefined)[] = [];
+  class Endless extends MemoryQueryable {
+    override labelNames(_tenant: string, { signal }: LabelsRequest): Promise<string[]> {
+      signals.push(signal);
+      return new Promise(() => {});
+    }
+  }
+  await using api = queryFixture([new Endless({})], { workerFile: STAND_IN });
+  const answer = api.get("labels");
+  await until(() => signals.length === 1);
+  await api.clock.advance(120_000);
+  assert.equal((await answer).status, 503);
+  assert.equal(signals[0]?.aborted, true);
 });
 
 test("a failing source fails the query", async () => {

@@ -2,8 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { crc32c } from "../../src/kernel/host/crc32c.ts";
-import { decodeRing, encodeRing, encodeRingInParts } from "../../src/ring/codec.ts";
-import { merge, type RingDescriptor, ringOf, tombstone } from "../../src/ring/descriptor.ts";
+import { decodeRing, encodeRing, splitRing } from "../../src/ring/codec.ts";
+import {
+  merge,
+  type RingDescriptor,
+  ringOf,
+  tombstone,
+  withoutTokens,
+} from "../../src/ring/descriptor.ts";
+import type { Instance } from "../../src/ring/instance.ts";
 import { anyInstance, grow, instance } from "./fixture.ts";
 
 const EXAMPLE = ringOf([
@@ -112,19 +119,22 @@ test("keys that are properties of every object are keys", () => {
 test("parts are as large as a packet, and together the whole", () => {
   const instances = grow({ count: 30, tokenCount: 10 });
   const ring = ringOf(instances.toReversed());
-  const parts = encodeRingInParts(ring, 500);
-  assert.ok(parts.length >= 5);
-  assert.ok(parts.every(({ length }) => length <= 500));
-  const together = parts.map(decoded).reduce((all, part) => merge(all, part).result);
+  const parts = splitRing(ring, 500);
+  const sizes = parts.map((part) => encodeRing(part).length);
+  assert.ok(sizes.every((sizeBytes) => sizeBytes <= 500));
+  // None is begun before the one before it is full.
+  assert.ok(sizes.slice(0, -1).every((sizeBytes) => sizeBytes > 350));
+  const together = parts.reduce((all, part) => merge(all, part).result);
   assert.deepEqual(encodeRing(together), encodeRing(ring));
 });
 
 test("an instance larger than a packet stands alone", () => {
-  const ring = ringOf(grow({ count: 3, tokenCount: 512 }));
-  const parts = encodeRingInParts(ring, 1400);
-  assert.equal(parts.length, 3);
+  const [first, second, third] = grow({ count: 3 }) as [Instance, Instance, Instance];
+  const ring = ringOf([first, withoutTokens(second), third]);
+  const parts = splitRing(ring, 1400);
   assert.deepEqual(
-    parts.map((part) => decoded(part).size),
-    [1, 1, 1],
+    parts.map((part) => [...part.keys()]),
+    [["i-000"], ["i-001"], ["i-002"]],
   );
+  assert.deepEqual(splitRing(ringOf([]), 1400), []);
 });

@@ -20,6 +20,7 @@ export function instance(id: string, changes: Partial<Instance> = {}): Instance 
     readOnlyUpdatedAtMs: 0,
     serving: true,
     hasData: true,
+    lostDataAtMs: 0,
     versions: {},
     tokensUpdatedAtMs: NOW_MS - 1_000_000,
     tokens: NO_TOKENS,
@@ -89,6 +90,7 @@ export const anyInstance: fc.Arbitrary<Instance> = fc
       readOnlyUpdatedAtMs: fc.nat(1),
       serving: fc.boolean(),
       hasData: fc.boolean(),
+      lostDataAtMs: fc.nat(2),
       versions: fc.dictionary(anyText, anyText, { maxKeys: 2, noNullPrototype: true }),
       tokensUpdatedAtMs: fc.nat(3),
       tokens: anyTokens,
@@ -96,3 +98,49 @@ export const anyInstance: fc.Arbitrary<Instance> = fc
     { noNullPrototype: true },
   )
   .map((one) => (one.tokensUpdatedAtMs === 0 ? { ...one, tokens: NO_TOKENS } : one));
+
+const anyToken = fc.oneof(
+  fc.nat(30),
+  fc.nat(2 ** 32 - 1),
+  fc.integer({ min: 2 ** 32 - 5, max: 2 ** 32 - 1 }),
+);
+
+function anyMember(id: string): fc.Arbitrary<Member> {
+  return fc
+    .record({
+      zone: fc.constantFrom("a", "b", "c"),
+      state: fc.oneof(
+        { arbitrary: fc.constant<InstanceState>("ACTIVE"), weight: 5 },
+        { arbitrary: fc.constantFrom<InstanceState>(...INSTANCE_STATES), weight: 2 },
+      ),
+      tokens: fc.uniqueArray(anyToken, { maxLength: 8 }),
+      hadData: fc.boolean(),
+      serving: fc.oneof(fc.constant(true), fc.boolean()),
+      readOnly: fc.integer({ min: 0, max: 5 }).map((chance) => chance === 0),
+      isAlive: fc.integer({ min: 0, max: 4 }).map((chance) => chance > 0),
+    })
+    .map(({ tokens, hadData, isAlive, ...head }) => ({
+      isAlive,
+      instance: instance(id, {
+        ...head,
+        hasData: hadData || head.state === "ACTIVE" || head.state === "LEAVING",
+        tokens: Uint32Array.from(tokens).sort(),
+      }),
+    }));
+}
+
+/** Rings that nobody planned: up to six instances in any state and health, in up to three zones, with tokens that collide. */
+export const anyMembers: fc.Arbitrary<Member[]> = fc
+  .nat(6)
+  .chain((count) =>
+    fc.tuple(...Array.from({ length: count }, (_, index) => anyMember(`i-${index}`))),
+  );
+
+export const anyViewOptions: fc.Arbitrary<RingViewOptions> = fc.record({
+  replicationFactor: fc.integer({ min: 1, max: 4 }),
+  zoneAware: fc.boolean(),
+});
+
+export const anyView: fc.Arbitrary<RingView> = fc
+  .tuple(anyMembers, anyViewOptions)
+  .map(([members, options]) => new RingView(members, options));

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { ringOf } from "../../src/ring/descriptor.ts";
 import type { Instance } from "../../src/ring/instance.ts";
 import { heldShares, ownershipOf } from "../../src/ring/ownership.ts";
 import { placeTokens } from "../../src/ring/placement.ts";
+import { planTokens } from "../../src/ring/token-plan.ts";
 import { TOKEN_SPACE, TokenTable } from "../../src/ring/token-table.ts";
-import { alive, grow, instance, viewOf } from "./fixture.ts";
+import { alive, grow, instance, NOW_MS, viewOf } from "./fixture.ts";
 
 function spread(shares: Iterable<number>): number {
   const all = [...shares];
@@ -31,6 +33,69 @@ test("each instance of a zone owns the same of the zone", () => {
     const { owned, byZone } = ownershipOf(view);
     assert.ok(spread(owned.values()) < 1.0001, `${count} instances`);
     for (const part of byZone.values()) assert.ok(Math.abs(part - 1) < 1e-9);
+  }
+});
+
+/** Everybody registers at once and plans for itself, by the same view of the ring; those with data are there already. */
+function joinAtOnce(instances: readonly Instance[], zoneAware: boolean): Instance[] {
+  const ring = ringOf(instances);
+  const options = { tokenCount: 512, zoneAware, heartbeatTimeoutMs: 60_000 };
+  return instances.map((one) =>
+    one.hasData ? one : { ...one, tokens: planTokens(ring, one, options, NOW_MS) },
+  );
+}
+
+function pendingOnes(count: number, zones: readonly string[] = [""]): Instance[] {
+  return Array.from({ length: count }, (_, index) =>
+    instance(`i-${String(index).padStart(3, "0")}`, {
+      zone: zones[index % zones.length] ?? "",
+      state: "PENDING",
+      hasData: false,
+    }),
+  );
+}
+
+test("of those that join all at once each owns the same", () => {
+  for (const count of [3, 4, 5, 10, 30]) {
+    assert.ok(spread(ownedOf(joinAtOnce(pendingOnes(count), false))) < 1.0001, `${count}`);
+  }
+});
+
+test("a hundred at once take the same tokens as one after the other", () => {
+  const all = pendingOnes(100);
+  const options = { tokenCount: 512, zoneAware: false, heartbeatTimeoutMs: 60_000 };
+  for (const index of [0, 1, 99]) {
+    const one = all[index] ?? instance("none");
+    assert.deepEqual(planTokens(ringOf(all), one, options, NOW_MS), HUNDRED[index]?.tokens);
+  }
+});
+
+test("so it is when some are there already, whatever the ids of those that come", () => {
+  for (const [there, coming] of [
+    [1, 2],
+    [3, 1],
+    [3, 7],
+    [10, 20],
+  ] as const) {
+    const old = HUNDRED.slice(0, there).map((one) => ({ ...one, id: `old-${one.id}` }));
+    const all = joinAtOnce([...old, ...pendingOnes(coming)], false);
+    assert.ok(spread(ownedOf(all)) < 1.0001, `${there} and ${coming}`);
+  }
+});
+
+test("those that join at once in three zones own the same of their zone, and hold the same of all", () => {
+  for (const count of [3, 4, 5, 10, 30]) {
+    const all = joinAtOnce(pendingOnes(count, ["a", "b", "c"]), true);
+    const view = viewOf(alive(...all), { zoneAware: true });
+    const { owned } = ownershipOf(view);
+    const held = heldShares(view);
+    for (const zone of ["a", "b", "c"]) {
+      const inZone = all.filter((one) => one.zone === zone);
+      assert.ok(spread(inZone.map(({ id }) => owned.get(id) ?? 0)) < 1.0001, `${count} ${zone}`);
+      for (const { id } of inZone) {
+        assert.ok(Math.abs((held.get(id) ?? 0) - 1 / inZone.length) < 0.001, `${count} ${id}`);
+      }
+    }
   }
 });
 

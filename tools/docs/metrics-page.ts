@@ -5,6 +5,7 @@ import { SeededRandom } from "../../src/base/random.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
 import { newKvMetrics } from "../../src/gossip/kv/metrics.ts";
 import { newGossipMetrics } from "../../src/gossip/metrics.ts";
+import { ingesterReadMetrics } from "../../src/querier/metrics.ts";
 import { NodeFileSystem } from "../../src/sys/node-file-system.ts";
 import { SystemClock } from "../../src/sys/system-clock.ts";
 
@@ -71,5 +72,6 @@ function registryOfUnwiredParts(): Registry {
     queue: { length: 0, sizeBytes: 0, dropped: 0 },
     tombstones: new Map(),
   }));
+  ingesterReadMetrics(registry);
   return registry;
 }

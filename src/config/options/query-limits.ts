@@ -123,8 +123,7 @@ export const queryLimits = {
     yaml: "limits.query_ingesters_within",
     flag: "querier.query-ingesters-within",
     default: "13h",
-    waitsFor: "object storage",
-    doc: "Ingesters are asked for samples up to this old. 0 is always.",
+    doc: "Ingesters are asked for samples up to this old, and for so long also those that have left the tenant's shard. 0 is always.",
   }),
   resultsCacheTtlMs: duration({
     yaml: "limits.results_cache_ttl",

@@ -1,5 +1,5 @@
 /** Querier and query frontend: how questions are answered. */
-import { duration, int } from "../option.ts";
+import { bool, duration, int } from "../option.ts";
 
 export const querierOptions = {
   maxConcurrent: int({
@@ -35,6 +35,21 @@ export const querierOptions = {
     min: 1,
     scope: "cluster",
     doc: "Step of a subquery that names none.",
+  }),
+  shuffleShardingIngestersEnabled: bool({
+    yaml: "querier.shuffle_sharding_ingesters_enabled",
+    default: true,
+    doc: "Ask only the ingesters that hold the tenant, where `ingestion_tenant_shard_size` limits them.",
+  }),
+  minimizeIngesterRequests: bool({
+    yaml: "querier.minimize_ingester_requests",
+    default: true,
+    doc: "Ask only as many replicas as an answer needs, and more when one fails or takes long. False asks all at once.",
+  }),
+  minimizeIngesterRequestsHedgingDelayMs: duration({
+    yaml: "querier.minimize_ingester_requests_hedging_delay",
+    default: "3s",
+    doc: "With `minimize_ingester_requests`: after so long another replica is asked beside one that has not answered.",
   }),
 };
 

@@ -1,5 +1,5 @@
 /** The HTTP server, the log and who may call: options of the process as a whole. */
-import { bool, choice, choices, duration, int, path, text } from "../option.ts";
+import { bool, choice, choices, duration, int, path, secret, text } from "../option.ts";
 
 export const targetNames = [
   "all",
@@ -11,7 +11,12 @@ export const targetNames = [
   "compactor",
 ] as const;
 
-const port = { min: 0, max: 65_535 };
+export const port = { min: 0, max: 65_535 };
+
+export const address = {
+  matches: /^[^\s\p{C}/[\]]{0,253}$/u,
+  say: "is not an address (an IP address or a host name, without brackets and port)",
+};
 
 const prefix = {
   matches: /^(\/[^/\s?#]+)*$/,
@@ -51,10 +56,46 @@ export const serverOptions = {
     yaml: "server.rpc_listen_port",
     default: 9095,
     ...port,
-    waitsFor: "cluster",
+    basic: true,
     aliases: ["server.grpc_listen_port"],
-    doc: "Port on which members of a cluster call each other.",
+    doc: "Port on which members of a cluster call each other. Keep it from everybody else. 0 lets the system choose one, which the log then tells.",
   }),
+  rpcListenAddress: text({
+    yaml: "server.rpc_listen_address",
+    default: "",
+    ...address,
+    aliases: ["server.grpc_listen_address"],
+    doc: "Address on which members of a cluster call each other. Empty is all of them.",
+  }),
+  rpcSecret: secret({
+    yaml: "server.rpc_secret",
+    default: "",
+    scope: "cluster",
+    doc: "Members show each other this secret; calls without it are refused. It is readable on the network unless TLS is on. Empty: none is asked for.",
+  }),
+  rpcTls: {
+    certFile: path({
+      yaml: "server.rpc_tls_config.cert_file",
+      flag: "server.rpc-tls-cert-path",
+      default: "",
+      aliases: ["server.grpc_tls_config.cert_file"],
+      doc: "PEM file with the certificate of the RPC port. Empty: no TLS.",
+    }),
+    keyFile: path({
+      yaml: "server.rpc_tls_config.key_file",
+      flag: "server.rpc-tls-key-path",
+      default: "",
+      aliases: ["server.grpc_tls_config.key_file"],
+      doc: "PEM file with the key of that certificate.",
+    }),
+    clientCaFile: path({
+      yaml: "server.rpc_tls_config.client_ca_file",
+      flag: "server.rpc-tls-ca-path",
+      default: "",
+      aliases: ["server.grpc_tls_config.client_ca_file"],
+      doc: "PEM file with the authorities that certificates of callers must come from (mutual TLS). Empty: callers need none.",
+    }),
+  },
   pathPrefix: text({
     yaml: "server.http_path_prefix",
     flag: "server.path-prefix",

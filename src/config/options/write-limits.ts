@@ -234,8 +234,7 @@ export const writeLimits = {
     yaml: "limits.ingestion_tenant_shard_size",
     flag: "distributor.ingestion-tenant-shard-size",
     default: 0,
-    waitsFor: "cluster",
-    doc: "Ingesters that hold the tenant. 0 is all.",
+    doc: "Number of ingesters that hold the tenant (of all zones together). 0 is all.",
   }),
   otelMetricSuffixesEnabled: bool({
     yaml: "limits.otel_metric_suffixes_enabled",

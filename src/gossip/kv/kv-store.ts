@@ -55,7 +55,7 @@ export class KvStore implements GossipUser {
   readonly #history: History;
   /** Own changes that are not told as often as they will be. */
   #ownPending = 0;
-  #onOwnSent: (() => void) | undefined;
+  readonly #sentWaiters = new Set<() => void>();
 
   constructor(
     options: KvOptions,
@@ -131,13 +131,14 @@ export class KvStore implements GossipUser {
   async waitUntilSent(timeoutMs: number): Promise<void> {
     if (this.#ownPending === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = this.#clock.after(timeoutMs, resolve);
-      this.#onOwnSent = () => {
+      const finish = (): void => {
         timer.cancel();
+        this.#sentWaiters.delete(finish);
         resolve();
       };
+      const timer = this.#clock.after(timeoutMs, finish);
+      this.#sentWaiters.add(finish);
     });
-    this.#onOwnSent = undefined;
   }
 
   /** Oldest first. */
@@ -287,7 +288,8 @@ export class KvStore implements GossipUser {
   #broadcastEnds(origin: Origin): void {
     if (origin !== "own") return;
     this.#ownPending--;
-    if (this.#ownPending === 0) this.#onOwnSent?.();
+    if (this.#ownPending > 0) return;
+    for (const finish of [...this.#sentWaiters]) finish();
   }
 
   #remember({ key, type, value }: Pair, origin: Origin, news: readonly string[]): void {

@@ -52,6 +52,15 @@ export function reserve(buffer: usize, used: u32, wanted: u32): usize {
   return grown;
 }
 
+/** Gives the area back if it is large, so that one big request does not cost memory for good. What it held is gone. */
+export function releaseLarge(buffer: usize, keepBytes: u32): void {
+  const capacity = load<u32>(buffer, 4);
+  if (capacity <= keepBytes) return;
+  releaseArea(<usize>load<u32>(buffer) - GUARD_BYTES, <usize>capacity + OVERHEAD_BYTES);
+  store<u32>(buffer, 0);
+  store<u32>(buffer, 0, 4);
+}
+
 export function guardIntact(buffer: usize): bool {
   const at = <usize>load<u32>(buffer);
   if (at == 0) return true;

@@ -57,6 +57,15 @@ export {
   symbolTableBytes,
 } from "./label-index";
 export { alloc, allocArea, memoryUsed, releaseArea } from "./memory";
+export { appendFrame, appendFrameGuardsIntact } from "./push-frame-decode";
+export {
+  encodeAllRows,
+  encodeChosenRows,
+  frameAddress,
+  frameCapacity,
+  frameGuardsIntact,
+  frameRowsInput,
+} from "./push-frame-encode";
 export {
   intake,
   intakeGuardsIntact,

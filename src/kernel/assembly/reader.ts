@@ -43,6 +43,8 @@ export function readVarint(_reader: Reader): u64 {
   let shift: u64 = 0;
   while (position < limit && shift < 64) {
     const byte = <u64>load<u8>(position++);
+    // The tenth byte has one bit left.
+    if (shift == 63 && byte > 1) break;
     value |= (byte & 0x7f) << shift;
     if (byte < 0x80) return value;
     shift += 7;

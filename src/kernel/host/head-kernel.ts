@@ -27,6 +27,8 @@ interface HeadExports {
     seriesMax: number,
     lateWindowMs: bigint,
   ): number;
+  appendFrame(at: number, length: number, seriesMax: number, lateWindowMs: bigint): number;
+  appendFrameGuardsIntact(): number;
   resetOutput(): void;
   rowsAddress(): number;
   rowsLength(): number;
@@ -194,6 +196,11 @@ export class HeadKernel {
     return this.#kernel.memory.buffer.byteLength;
   }
 
+  /** False after a write outside of a buffer: a bug. For the fuzzer. */
+  get guardsIntact(): boolean {
+    return this.#kernel.appendFrameGuardsIntact() === 1;
+  }
+
   get seriesCount(): number {
     return this.#kernel.seriesLive();
   }
@@ -249,9 +256,7 @@ export class HeadKernel {
       memory.set(asBytes(labels.offsets, (count + 1) * 4), labelOffsetsAt);
       memory.set(labels.bytes, labelsAt);
     }
-    kernel.resetOutput();
-    kernel.resetFrames();
-    kernel.setFramePosition(options.frameFile, options.frameOffsetBytes);
+    this.#beginAppend(options);
     const result = kernel.appendBatch(
       count,
       idsAt,
@@ -264,6 +269,25 @@ export class HeadKernel {
       BigInt(options.outOfOrderWindowMs),
     );
     return result < 0 ? undefined : this.#report();
+  }
+
+  /**
+   * As `append`, from a push frame (docs/formats/push-frame.md), which may come from anybody.
+   * undefined: it is malformed and nothing was appended.
+   */
+  appendFrame(frame: Uint8Array, options: AppendOptions): AppendReport | undefined {
+    const at = this.#put(frame);
+    this.#beginAppend(options);
+    const { seriesMax, outOfOrderWindowMs } = options;
+    const lateWindowMs = BigInt(outOfOrderWindowMs);
+    const result = this.#kernel.appendFrame(at, frame.length, seriesMax, lateWindowMs);
+    return result < 0 ? undefined : this.#report();
+  }
+
+  #beginAppend({ frameFile, frameOffsetBytes }: AppendOptions): void {
+    this.#kernel.resetOutput();
+    this.#kernel.resetFrames();
+    this.#kernel.setFramePosition(frameFile, frameOffsetBytes);
   }
 
   #report(): AppendReport {

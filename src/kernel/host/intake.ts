@@ -1,4 +1,5 @@
 import { assert } from "../../base/assert.ts";
+import { OpError } from "../../base/errors.ts";
 import { instantiateKernel } from "./module.ts";
 
 /**
@@ -117,6 +118,12 @@ interface IntakeExports {
   intakeOutput(which: number): number;
   intake(bodyBytes: number): number;
   intakeGuardsIntact(): number;
+  frameRowsInput(count: number): number;
+  encodeAllRows(): number;
+  encodeChosenRows(count: number): number;
+  frameAddress(): number;
+  frameCapacity(): number;
+  frameGuardsIntact(): number;
   knownSeriesLimit(max: number): void;
   knownSeriesCount(): number;
   clearKnownSeries(): void;
@@ -158,6 +165,8 @@ export class IntakeKernel {
   #kernel!: IntakeExports & { readonly memory: { readonly buffer: ArrayBuffer } };
   #controlAt = 0;
   #control!: DataView;
+  /** Whether the buffers hold the rows of a body that could be read. */
+  #hasRows = false;
   /** Numbers are never reused, so an entry of a tenant that was forgotten can match nobody else. */
   readonly #tenants = new Map<string, { readonly number: number; readonly name: Uint8Array }>();
   #lastTenantNumber = 0;
@@ -185,6 +194,31 @@ export class IntakeKernel {
     return this.#guarded(() => this.#run(tenant, body, limits, wantedRows));
   }
 
+  /**
+   * The rows of the last answer as a push frame (docs/formats/push-frame.md), with the labels that they have: all, or
+   * those with these numbers, in this order. It may be called again for other rows of the same answer; the views
+   * of that answer end with the first call. Throws "unavailable" if the memory is full.
+   */
+  encodeFrame(rows?: Uint32Array): Uint8Array {
+    assert(this.#hasRows, "there are no rows to encode");
+    try {
+      return this.#encodeFrame(rows);
+    } catch (error) {
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      this.#start();
+      throw new OpError("unavailable", "no memory left to encode the rows of the request");
+    }
+  }
+
+  #encodeFrame(rows: Uint32Array | undefined): Uint8Array {
+    const kernel = this.#kernel;
+    const rowsAt = kernel.frameRowsInput(rows?.length ?? 0) >>> 0;
+    if (rows) new Uint32Array(kernel.memory.buffer, rowsAt, rows.length).set(rows);
+    const lengthBytes = rows ? kernel.encodeChosenRows(rows.length) : kernel.encodeAllRows();
+    assert(lengthBytes > 0, "a row to encode is none of the last answer");
+    return new Uint8Array(kernel.memory.buffer, kernel.frameAddress() >>> 0, lengthBytes);
+  }
+
   /** Rules of validation changed: every series must be looked at again. */
   forgetSeries(): void {
     this.#kernel.clearKnownSeries();
@@ -208,7 +242,11 @@ export class IntakeKernel {
    * are then checked once more as they come. Returns whether it did.
    */
   trim(bufferBytesMax: number): boolean {
-    if (this.#kernel.intakeLargestBuffer() >>> 0 <= bufferBytesMax) return false;
+    const largest = Math.max(
+      this.#kernel.intakeLargestBuffer() >>> 0,
+      this.#kernel.frameCapacity() >>> 0,
+    );
+    if (largest <= bufferBytesMax) return false;
     this.#start();
     return true;
   }
@@ -223,10 +261,11 @@ export class IntakeKernel {
 
   /** False after a write outside of a buffer: a bug. For the fuzzer. */
   get guardsIntact(): boolean {
-    return this.#kernel.intakeGuardsIntact() === 1;
+    return this.#kernel.intakeGuardsIntact() === 1 && this.#kernel.frameGuardsIntact() === 1;
   }
 
   #start(): void {
+    this.#hasRows = false;
     this.#kernel = instantiateKernel<IntakeExports>();
     this.#controlAt = this.#kernel.intakeStart(
       this.#options.hashSeedLow,
@@ -259,6 +298,7 @@ export class IntakeKernel {
     limits: IntakeLimits,
     wanted: Uint32Array | undefined,
   ): IntakeAnswer {
+    this.#hasRows = false;
     const known = this.#tenant(tenant);
     // All room first: each may grow the memory, which detaches views.
     const bodyAt = this.#kernel.intakeInput(INPUT.body, body.length) >>> 0;
@@ -274,6 +314,7 @@ export class IntakeKernel {
     const code = this.#kernel.intake(body.length);
     this.#refresh();
     if (code < 0) return this.#failure(code);
+    this.#hasRows = true;
     return this.#rows();
   }
 

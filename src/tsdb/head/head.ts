@@ -1,5 +1,6 @@
 import { OpError } from "../../base/errors.ts";
 import {
+  type AppendOptions,
   type AppendReport,
   type CollectedSeries,
   type CollectFailure,
@@ -26,6 +27,8 @@ export interface HeadOptions {
   /** Kernel memory beyond which new samples are refused; a WebAssembly memory ends at 4 GiB. */
   readonly memoryBytesMax: number;
 }
+
+export type AppendLimits = Pick<AppendOptions, "seriesMax" | "outOfOrderWindowMs">;
 
 /** Truncation works through this many series at a time, so that pushes wait milliseconds at most. */
 const TRUNCATE_SLICE_SERIES = 65536;
@@ -80,10 +83,21 @@ export class Head {
   }
 
   /** The report's byte arrays are views, good until the next call of any method. */
-  append(
-    batch: HeadBatch,
-    limits: { seriesMax: number; outOfOrderWindowMs: number },
-  ): AppendReport {
+  append(batch: HeadBatch, limits: AppendLimits): AppendReport {
+    const report = this.#append(limits, (options) => this.#kernel.append(batch, options));
+    if (report) return report;
+    throw new OpError("malformed-batch", "a pushed batch has offsets or label bytes out of range");
+  }
+
+  /** As `append`, from a push frame; undefined: it is malformed and nothing was appended. */
+  appendFrame(frame: Uint8Array, limits: AppendLimits): AppendReport | undefined {
+    return this.#append(limits, (options) => this.#kernel.appendFrame(frame, options));
+  }
+
+  #append(
+    limits: AppendLimits,
+    append: (options: AppendOptions) => AppendReport | undefined,
+  ): AppendReport | undefined {
     if (this.#kernel.memoryBytes > this.#options.memoryBytesMax) {
       throw new OpError(
         "head-full",
@@ -92,18 +106,12 @@ export class Head {
     }
     const refusal = this.#files.admit(0);
     if (refusal) throw refusal;
-    const report = this.#kernel.append(batch, {
+    const report = append({
       ...limits,
       frameFile: this.#files.currentFile,
       frameOffsetBytes: this.#files.currentOffsetBytes,
     });
-    if (!report) {
-      throw new OpError(
-        "malformed-batch",
-        "a pushed batch has offsets or label bytes out of range",
-      );
-    }
-    this.#files.append(report.frames);
+    if (report) this.#files.append(report.frames);
     return report;
   }
 

@@ -1,0 +1,212 @@
+/**
+ * What holds the members of a cluster together: gossip, and the key-value store on it. A process that is alone has the
+ * same store without gossip, so rings work the same in it.
+ */
+import { createHash } from "node:crypto";
+import type { Timer } from "../base/clock.ts";
+import { OpError } from "../base/errors.ts";
+import { addressText } from "../base/network.ts";
+import { isClusterMember } from "../config/cluster-checks.ts";
+import type { Config } from "../config/config.ts";
+import { Keyring } from "../gossip/codec/keyring.ts";
+import { Gossip, type JoinOutcome } from "../gossip/gossip.ts";
+import { KvStore } from "../gossip/kv/kv-store.ts";
+import { newKvMetrics } from "../gossip/kv/metrics.ts";
+import { KV_DEFAULTS } from "../gossip/kv/options.ts";
+import type { ValueType } from "../gossip/kv/value-type.ts";
+import { newGossipMetrics } from "../gossip/metrics.ts";
+import { GOSSIP_DEFAULTS, type GossipOptions } from "../gossip/options.ts";
+import type { Context } from "./module.ts";
+
+/** How long a change that others must know of is given to reach them. */
+const TELL_TIMEOUT_MS = 3_000;
+
+export class Cluster {
+  readonly store: KvStore;
+  /** Undefined in a process that is alone. */
+  readonly gossip: Gossip | undefined;
+  readonly label: string;
+  readonly #config: Config["memberlist"];
+  readonly #context: Context;
+  #rejoin: Timer | undefined;
+  #backoffMs: number;
+  #isStopped = false;
+
+  constructor(context: Context, types: readonly ValueType<unknown>[]) {
+    const { config, machine, registry } = context;
+    this.#context = context;
+    this.#config = config.memberlist;
+    this.#backoffMs = config.memberlist.minJoinBackoffMs;
+    this.label = clusterLabel(config, context.explicit);
+    const isMember = isClusterMember(config, (yaml) => context.explicit.has(yaml));
+    const logger = machine.logger.child({ component: "gossip" });
+    this.store = new KvStore(
+      {
+        ...KV_DEFAULTS,
+        retransmitMultiplier: config.memberlist.retransmitFactor,
+        tombstoneAgeMs: config.memberlist.leftIngestersTimeoutMs,
+        historyBytesMax: config.memberlist.messageHistoryBufferBytes,
+      },
+      {
+        clock: machine.clock,
+        metrics: newKvMetrics(registry, () => this.store.metricsState),
+        types,
+      },
+    );
+    this.gossip = isMember
+      ? new Gossip(gossipOptions(context, this.label), {
+          ...machine,
+          logger,
+          metrics: newGossipMetrics(registry, () => this.gossip ?? NOBODY),
+          user: this.store,
+        })
+      : undefined;
+  }
+
+  /** This process is the whole cluster, and needs neither ports nor replicas. */
+  get isAlone(): boolean {
+    return this.gossip === undefined;
+  }
+
+  /** Resolves when the other members have been told of our changes, or cannot be told soon. */
+  readonly told = async (): Promise<void> => {
+    if (this.gossip === undefined || this.gossip.liveCount < 2) return;
+    await this.store.waitUntilSent(TELL_TIMEOUT_MS);
+  };
+
+  /** Listens, and asks those of `join_members` that answer for what they know. */
+  async start(): Promise<void> {
+    const { gossip } = this;
+    if (gossip === undefined) return;
+    const { logger } = this.#context.machine;
+    try {
+      await gossip.start();
+    } catch (error) {
+      const where = `${this.#config.bindAddr}:${this.#config.bindPort}`;
+      throw cannotGossip(error, where);
+    }
+    logger.info(
+      { address: addressText(gossip.address), node: gossip.status.nodeName, label: this.label },
+      "gossip is listening",
+    );
+    const { joinMembers, abortIfClusterJoinFails } = this.#config;
+    if (joinMembers.length === 0) return;
+    const outcome = await gossip.join(joinMembers);
+    this.#logJoin(outcome);
+    if (outcome.joined === 0 && abortIfClusterJoinFails) {
+      throw new OpError(
+        "join-failed",
+        `no member of the cluster answers: ${failuresText(outcome)}; see -memberlist.join (with -memberlist.abort-if-cluster-join-fails=false the process starts all the same and goes on asking)`,
+      );
+    }
+    this.#rejoinLater(outcome.joined === 0);
+  }
+
+  /** Tells the others that this member goes. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#rejoin?.cancel();
+    if (this.gossip === undefined) return;
+    await this.gossip.leave(Math.min(this.#config.leaveTimeoutMs, TELL_TIMEOUT_MS));
+    await this.gossip.stop();
+  }
+
+  /** Soon and ever later as long as nobody has answered; then now and then, so that a cluster cut in two becomes one. */
+  #rejoinLater(isAlone: boolean): void {
+    const { rejoinIntervalMs, maxJoinBackoffMs, minJoinBackoffMs } = this.#config;
+    if (this.#isStopped || (!isAlone && rejoinIntervalMs === 0)) return;
+    const delayMs = isAlone ? this.#backoffMs : rejoinIntervalMs;
+    this.#backoffMs = isAlone ? Math.min(2 * this.#backoffMs, maxJoinBackoffMs) : minJoinBackoffMs;
+    this.#rejoin = this.#context.machine.clock.after(delayMs, () => void this.#joinAgain());
+  }
+
+  async #joinAgain(): Promise<void> {
+    if (this.#isStopped || this.gossip === undefined) return;
+    const missing = await this.#missingMembers(this.gossip);
+    const outcome = missing.length === 0 ? undefined : await this.gossip.join(missing);
+    if (this.#isStopped) return;
+    const isAlone = this.gossip.liveCount < 2;
+    if (outcome !== undefined && isAlone) this.#logJoin(outcome);
+    this.#rejoinLater(isAlone);
+  }
+
+  /** Targets at addresses where no live member is known. */
+  async #missingMembers(gossip: Gossip): Promise<string[]> {
+    const known = new Set(gossip.members.map((member) => addressText(member)));
+    const isKnown = (target: string): boolean => {
+      const address = target.includes(":") ? target : `${target}:${this.#config.bindPort}`;
+      return known.has(address);
+    };
+    return this.#config.joinMembers.filter((target) => gossip.liveCount < 2 || !isKnown(target));
+  }
+
+  #logJoin(outcome: JoinOutcome): void {
+    const { logger } = this.#context.machine;
+    const { joined, failures } = outcome;
+    if (joined > 0) logger.info({ joined, failed: failures.length }, "joined the gossip cluster");
+    else {
+      logger.warn(
+        { reasons: failuresText(outcome) },
+        "no member of the cluster answers yet; this process goes on alone and asks again (normal for the first one)",
+      );
+    }
+  }
+}
+
+const NOBODY = { liveCount: 0, healthScore: 0 };
+
+function failuresText({ failures }: JoinOutcome): string {
+  return failures.map(({ target, reason }) => `${target}: ${reason}`).join("; ");
+}
+
+function cannotGossip(error: unknown, where: string): unknown {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code !== "EADDRINUSE" && code !== "EADDRNOTAVAIL" && code !== "EACCES") return error;
+  return new OpError(
+    "listen-failed",
+    `cannot listen for gossip on ${where} (${code}); see -memberlist.bind-addr and -memberlist.bind-port`,
+    {},
+    { cause: error },
+  );
+}
+
+function gossipOptions({ config, machine }: Context, label: string): GossipOptions {
+  const { memberlist } = config;
+  const name = memberlist.nodeName === "" ? machine.hostName : memberlist.nodeName;
+  const isRandom = memberlist.nodeName === "" && memberlist.randomizeNodeName;
+  const suffix = isRandom ? `-${machine.random.uint32().toString(16).padStart(8, "0")}` : "";
+  const [primary, ...others] = memberlist.encryptionKeys.map((key) => Buffer.from(key, "base64"));
+  return {
+    ...GOSSIP_DEFAULTS,
+    nodeName: name + suffix,
+    clusterLabel: label,
+    acceptUnlabelled: memberlist.clusterLabelVerificationDisabled,
+    bind: { host: memberlist.bindAddr, port: memberlist.bindPort },
+    advertise: { host: memberlist.advertiseAddr, port: memberlist.advertisePort },
+    keyring: primary === undefined ? undefined : new Keyring(primary, others),
+    compress: memberlist.compressionEnabled,
+    streamTimeoutMs: memberlist.streamTimeoutMs,
+    membership: {
+      ...GOSSIP_DEFAULTS.membership,
+      gossipIntervalMs: memberlist.gossipIntervalMs,
+      gossipNodes: memberlist.gossipNodes,
+      pushPullIntervalMs: memberlist.pullPushIntervalMs,
+      retransmitMultiplier: memberlist.retransmitFactor,
+    },
+  };
+}
+
+/** Members that share a bucket share the label; a local directory that nobody named is not shared by anybody. */
+export function clusterLabel(
+  { memberlist, storage }: Config,
+  explicit: ReadonlySet<string>,
+): string {
+  if (memberlist.clusterLabel !== "") return memberlist.clusterLabel;
+  const isShared = explicit.has("blocks_storage.filesystem.dir");
+  const place =
+    storage.backend === "s3"
+      ? ["s3", storage.s3.endpoint, storage.s3.bucketName]
+      : [storage.backend, isShared ? storage.filesystem.dir : ""];
+  const hash = createHash("sha256").update(JSON.stringify(place)).digest("hex").slice(0, 12);
+  return `muninn-${hash}`;
+}
