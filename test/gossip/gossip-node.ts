@@ -78,7 +78,7 @@ gossip.onMemberChange(({ type, member: { name: node, meta, status } }) => {
 await gossip.start();
 report("ready", {});
 for await (const line of createInterface({ input: process.stdin })) {
-  const [command = "", rest] = cut(line);
+  const [command, rest] = cut(line);
   await obey(command, rest).catch((error: unknown) => report("error", { text: String(error) }));
 }
 // The test is gone.
