@@ -24,6 +24,10 @@ const TELLING_BYTES = [
   ...[0xce, 0xcf, 0xd3, 0xd9, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe0, 0xf4, 0xff],
 ];
 
+/** Names as MessagePack has them, with their length. */
+const FIELD = Buffer.from("\xabIncarnation", "latin1");
+const STRANGE_FIELD = Buffer.from("\xa9__proto__", "latin1");
+
 export interface FuzzInput {
   readonly bytes: Uint8Array;
   /** Made as a member makes it and not changed. */
@@ -111,13 +115,22 @@ export class GossipGenerator extends Chance {
     if (kind === "stream") {
       return encodeStreamMessage(this.#streamMessage(), { compress }, security);
     }
-    const messages = Array.from({ length: 1 + this.below(5) }, () => encodeMessage(this.message()));
+    const messages = Array.from({ length: 1 + this.below(5) }, () =>
+      this.#renamed(encodeMessage(this.#message())),
+    );
     const payload = makeCompounds(messages)[0] as Uint8Array;
     const packet = encodePacket(payload, { withCrc: this.below(3) === 0, compress }, security);
     return packet.subarray(security.header.length);
   }
 
-  message(): Message {
+  /** A field of the future, with a name that every object has. */
+  #renamed(message: Uint8Array): Uint8Array {
+    const at = this.below(20) === 0 ? Buffer.from(message).indexOf(FIELD) : -1;
+    if (at < 0) return message;
+    return concatBytes(message.subarray(0, at), STRANGE_FIELD, message.subarray(at + FIELD.length));
+  }
+
+  #message(): Message {
     const sequence = this.below(10);
     const node = this.pick(NAMES);
     const incarnation = this.pick([0, 1, 2, 3, 0xffff_ffff]);
