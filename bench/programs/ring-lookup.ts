@@ -110,6 +110,7 @@ function instanceWith(id: string, tokens: Uint32Array): Instance {
     readOnlyUpdatedAtMs: 0,
     serving: true,
     hasData: true,
+    lostDataAtMs: 0,
     versions: {},
     tokensUpdatedAtMs: 1,
     tokens,

@@ -20,6 +20,11 @@ import type { Context } from "./module.ts";
 
 /** How long a change that others must know of is given to reach them. */
 const TELL_TIMEOUT_MS = 3_000;
+/**
+ * So long a starting process looks for somebody who knows the cluster before it goes on as its first member. Whoever goes on
+ * with half of the ring would answer queries with half of the samples.
+ */
+const FIRST_MEMBER_AFTER_MS = 10_000;
 
 export class Cluster {
   readonly store: KvStore;
@@ -89,17 +94,36 @@ export class Cluster {
       { address: addressText(gossip.address), node: gossip.status.nodeName, label: this.label },
       "gossip is listening",
     );
-    const { joinMembers, abortIfClusterJoinFails } = this.#config;
-    if (joinMembers.length === 0) return;
-    const outcome = await gossip.join(joinMembers);
-    this.#logJoin(outcome);
-    if (outcome.joined === 0 && abortIfClusterJoinFails) {
-      throw new OpError(
-        "join-failed",
-        `no member of the cluster answers: ${failuresText(outcome)}; see -memberlist.join (with -memberlist.abort-if-cluster-join-fails=false the process starts all the same and goes on asking)`,
-      );
+    if (this.#config.joinMembers.length === 0) return;
+    const isKnown = await this.#learnTheRest(gossip);
+    this.#rejoinLater(!isKnown);
+  }
+
+  /** A push/pull with one that is there already, tried until it succeeds or it is clear that this is the first member. */
+  async #learnTheRest(gossip: Gossip): Promise<boolean> {
+    const { clock, logger } = this.#context.machine;
+    const { joinMembers, abortIfClusterJoinFails, minJoinBackoffMs } = this.#config;
+    const untilMs = clock.monotonicMs() + FIRST_MEMBER_AFTER_MS;
+    for (;;) {
+      const outcome = await gossip.join([...joinMembers, ...liveAddresses(gossip)]);
+      if (outcome.joined > 0) {
+        const { joined, failures } = outcome;
+        logger.info({ joined, failed: failures.length }, "joined the gossip cluster");
+        return true;
+      }
+      // There is nobody else in the list.
+      if (outcome.failures.length === 0 || this.#isStopped) return false;
+      const waitMs = Math.min(minJoinBackoffMs, 1_000);
+      if (clock.monotonicMs() + waitMs > untilMs) {
+        if (abortIfClusterJoinFails) throw joinFailed(outcome);
+        logger.warn(
+          { reasons: failuresText(outcome) },
+          "no member of the cluster answers yet; this process goes on alone and asks again (normal for the first one)",
+        );
+        return false;
+      }
+      await new Promise<void>((resolve) => void clock.after(waitMs, resolve));
     }
-    this.#rejoinLater(outcome.joined === 0);
   }
 
   /** Tells the others that this member goes. */
@@ -122,35 +146,33 @@ export class Cluster {
 
   async #joinAgain(): Promise<void> {
     if (this.#isStopped || this.gossip === undefined) return;
-    const missing = await this.#missingMembers(this.gossip);
-    const outcome = missing.length === 0 ? undefined : await this.gossip.join(missing);
-    if (this.#isStopped) return;
-    const isAlone = this.gossip.liveCount < 2;
-    if (outcome !== undefined && isAlone) this.#logJoin(outcome);
-    this.#rejoinLater(isAlone);
+    const missing = this.#missingMembers(this.gossip);
+    if (missing.length > 0) await this.gossip.join(missing);
+    this.#rejoinLater(this.gossip.liveCount < 2);
   }
 
   /** Targets at addresses where no live member is known. */
-  async #missingMembers(gossip: Gossip): Promise<string[]> {
-    const known = new Set(gossip.members.map((member) => addressText(member)));
-    const isKnown = (target: string): boolean => {
+  #missingMembers(gossip: Gossip): string[] {
+    const live = new Set(liveAddresses(gossip));
+    return this.#config.joinMembers.filter((target) => {
       const address = target.includes(":") ? target : `${target}:${this.#config.bindPort}`;
-      return known.has(address);
-    };
-    return this.#config.joinMembers.filter((target) => gossip.liveCount < 2 || !isKnown(target));
+      return gossip.liveCount < 2 || !live.has(address);
+    });
   }
+}
 
-  #logJoin(outcome: JoinOutcome): void {
-    const { logger } = this.#context.machine;
-    const { joined, failures } = outcome;
-    if (joined > 0) logger.info({ joined, failed: failures.length }, "joined the gossip cluster");
-    else {
-      logger.warn(
-        { reasons: failuresText(outcome) },
-        "no member of the cluster answers yet; this process goes on alone and asks again (normal for the first one)",
-      );
-    }
-  }
+/** Of the others, as far as they are known. */
+function liveAddresses(gossip: Gossip): string[] {
+  return gossip.members
+    .filter(({ status, name }) => status === "alive" && name !== gossip.status.nodeName)
+    .map((member) => addressText(member));
+}
+
+function joinFailed(outcome: JoinOutcome): OpError {
+  return new OpError(
+    "join-failed",
+    `no member of the cluster answers: ${failuresText(outcome)}; see -memberlist.join (with -memberlist.abort-if-cluster-join-fails=false the process starts all the same and goes on asking)`,
+  );
 }
 
 const NOBODY = { liveCount: 0, healthScore: 0 };

@@ -10,6 +10,9 @@ import { DirectStore } from "../distributor/direct-store.ts";
 import { Distributor } from "../distributor/distributor.ts";
 import { ReplicatedStore } from "../distributor/replicated-store.ts";
 import { newReplicationMetrics } from "../distributor/replication-metrics.ts";
+import { HaTracker } from "../distributor/ha-tracker/ha-tracker.ts";
+import { HA_TRACKER_DEFAULTS } from "../distributor/ha-tracker/options.ts";
+import { REPLICA_VALUE } from "../distributor/ha-tracker/replica-value.ts";
 import { registerDistributorRoutes } from "../distributor/routes.ts";
 import { HttpServer } from "../http/server.ts";
 import { Ingester } from "../ingester/ingester.ts";
@@ -55,6 +58,8 @@ export interface Parts {
   readonly ingester: { readonly ingester: Ingester; readonly life: IngesterLife };
   readonly ingesterRing: IngesterLife;
   readonly distributorRing: RingMember;
+  /** Undefined: pairs are not followed. */
+  readonly haTracker: HaTracker | undefined;
   readonly distributor: Distributor;
   readonly querierRing: RingMember;
   readonly querier: QuerierComponent;
@@ -115,7 +120,7 @@ export const modules: readonly Module<Parts>[] = [
   })),
 
   module("cluster", [], (context) => {
-    const part = new Cluster(context, [RING_VALUE]);
+    const part = new Cluster(context, [RING_VALUE, REPLICA_VALUE]);
     return { part, start: () => part.start(), stop: () => part.stop() };
   }),
 
@@ -125,8 +130,8 @@ export const modules: readonly Module<Parts>[] = [
   }),
 
   // Listens before the ingester has replayed its log: callers are told so, and do not wait for a connection.
-  module("rpc", ["cluster"], (context, { cluster }) => {
-    const part = new Rpc(context, cluster);
+  module("rpc", ["cluster", "rings", "http"], (context, { cluster, rings, http }) => {
+    const part = new Rpc(context, { cluster, ring: rings.ingester, httpMetrics: http.metrics });
     return { part, start: () => part.start(), stop: () => part.stop() };
   }),
 
@@ -186,11 +191,30 @@ export const modules: readonly Module<Parts>[] = [
     };
   }),
 
+  module("haTracker", ["limits", "cluster"], ({ config, machine, registry }, parts) => {
+    if (!config.distributor.haTracker.enable) return { part: undefined };
+    const { limits, cluster } = parts;
+    const { store } = cluster;
+    const part = new HaTracker(HA_TRACKER_DEFAULTS, { ...machine, registry, limits, store });
+    return { part, start: async () => part.start(), stop: async () => part.stop() };
+  }),
+
   module(
     "distributor",
-    ["http", "gate", "limits", "cluster", "rings", "rpc", "distributorRing", "ingesterRing?", "ingester?"],
+    [
+      "http",
+      "gate",
+      "limits",
+      "cluster",
+      "rings",
+      "rpc",
+      "distributorRing",
+      "haTracker",
+      "ingesterRing?",
+      "ingester?",
+    ],
     ({ config, machine, registry }, parts) => {
-      const { http, gate, limits, cluster, rings, rpc, ingester } = parts;
+      const { http, gate, limits, cluster, rings, rpc, ingester, haTracker } = parts;
       const { clock } = machine;
       const options = distributorOptions(config, rings.ingester.view.options.replicationFactor);
       const { remoteTimeoutMs } = options;
@@ -200,7 +224,7 @@ export const modules: readonly Module<Parts>[] = [
           ? new DirectStore({ ingester: ingester.ingester, clock, metrics, remoteTimeoutMs })
           : new ReplicatedStore({
               ring: rings.ingester,
-              clientFor: (member) => rpc.ingesterFor(member, ingester?.ingester),
+              clientFor: rpc.ingesterFor,
               clock,
               metrics,
               remoteTimeoutMs,
@@ -213,6 +237,7 @@ export const modules: readonly Module<Parts>[] = [
         instanceLimits: () => limits.instanceLimits.distributor,
         store,
         healthyDistributors: () => healthyMembers(rings.distributor),
+        ...(haTracker === undefined ? {} : { haTracker }),
       });
       http.routes((app) => {
         app.addHook("onRequest", gate.hook);
@@ -244,7 +269,7 @@ export const modules: readonly Module<Parts>[] = [
         ingester === undefined ? "" : instanceId("ingester", config, machine.hostName);
       const ring = new IngesterQueryable(ingesterReadOptions(config, ownIngester), {
         ring: rings.ingester,
-        clientFor: (member) => rpc.ingesterFor(member, ingester?.ingester),
+        clientFor: rpc.ingesterFor,
         limits,
         clock,
         metrics: ingesterReadMetrics(registry),

@@ -31,7 +31,13 @@ export function sectionOf({ place }: PlacedOption): string {
 }
 
 export function helpText(all: boolean): string {
-  const parts = ["Usage: muninn [flags]", "", "Command"];
+  const parts = [
+    "Usage: muninn [flags]",
+    "       muninn tool …          look at a running cluster and mend it",
+    "       muninn dev-cluster …   a cluster of processes on this machine",
+    "",
+    "Command",
+  ];
   for (const { name, value, doc } of commandFlags) parts.push(...flagLines(name, value, doc));
   for (const [section, title] of sectionTitles) {
     const options = placedOptions

@@ -31,7 +31,6 @@ export type Scope = "process" | "cluster" | "limit";
 export type Feature =
   | "object storage"
   | "query frontend"
-  | "HA tracker"
   | "relabelling"
   | "metadata and exemplars"
   | "native histograms"

@@ -4,10 +4,10 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { OpError } from "../base/errors.ts";
-import type { IntakeRows } from "../kernel/host/intake.ts";
 import type { LocalIngester, PushAnswer, RejectedSamples, SeriesBatch } from "../rpc/ingester.ts";
 import type { ReplicationMetrics } from "./replication-metrics.ts";
 import type { DecodedPush, RowStore } from "./row-store.ts";
+import { subset } from "./subset.ts";
 
 export interface DirectStoreDependencies {
   readonly ingester: Pick<LocalIngester, "push">;
@@ -66,39 +66,4 @@ export function mustKnow(answer: PushAnswer, who: string): void {
   throw new OpError("unavailable", `${who} does not know series that came with labels`, {
     series: answer.unknownSeries.length,
   });
-}
-
-/** A copy of some rows. */
-function subset(rows: IntakeRows, kept: Uint32Array): SeriesBatch {
-  const sampleOffsets = new Uint32Array(kept.length + 1);
-  const labelOffsets = new Uint32Array(kept.length + 1);
-  for (const [at, row] of kept.entries()) {
-    sampleOffsets[at + 1] = (sampleOffsets[at] ?? 0) + lengthOf(rows.sampleOffsets, row);
-    labelOffsets[at + 1] =
-      (labelOffsets[at] ?? 0) + (rows.labels ? lengthOf(rows.labels.offsets, row) : 0);
-  }
-  const sampleCount = sampleOffsets[kept.length] ?? 0;
-  const batch = {
-    seriesCount: kept.length,
-    ids: new Uint8Array(16 * kept.length),
-    sampleOffsets,
-    timestampsMs: new BigInt64Array(sampleCount),
-    values: new Float64Array(sampleCount),
-    labels: { bytes: new Uint8Array(labelOffsets[kept.length] ?? 0), offsets: labelOffsets },
-  };
-  for (const [at, row] of kept.entries()) {
-    batch.ids.set(rows.ids.subarray(16 * row, 16 * row + 16), 16 * at);
-    const [from, to] = [rows.sampleOffsets[row], rows.sampleOffsets[row + 1]];
-    batch.timestampsMs.set(rows.timestampsMs.subarray(from, to), sampleOffsets[at]);
-    batch.values.set(rows.values.subarray(from, to), sampleOffsets[at]);
-    if (rows.labels === undefined) continue;
-    const { bytes, offsets } = rows.labels;
-    batch.labels.bytes.set(bytes.subarray(offsets[row], offsets[row + 1]), labelOffsets[at]);
-  }
-  const { labels, ...withoutLabels } = batch;
-  return labels.bytes.length === 0 ? withoutLabels : batch;
-}
-
-function lengthOf(offsets: Uint32Array, row: number): number {
-  return (offsets[row + 1] ?? 0) - (offsets[row] ?? 0);
 }

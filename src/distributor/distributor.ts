@@ -3,7 +3,8 @@
  *
  *   admit      instance limits and request rate, before the body is read
  *   decode     snappy, protobuf, validation, all in the kernel (kernel/host/intake.ts); bad series fall out here
- *   rate       ingestion rate over the valid samples: all or nothing
+ *   elect      rows of HA pairs whose other replica is elected are left out (ha-tracker/)
+ *   rate       ingestion rate over the samples that are left: all or nothing
  *   store      rows without labels, to the ingester of this process or to replicas (row-store.ts)
  *   answer     a failure of the ingester before anything, then what it did not store, then what was invalid
  *
@@ -28,8 +29,11 @@ import type { Limits, LimitsSource } from "../model/limits.ts";
 import type { RejectedSamples, RejectReason } from "../rpc/ingester.ts";
 import { decodeCanonicalLabels } from "../wire/remote-write.ts";
 import { type Admission, Inflight } from "./admission.ts";
+import { HaDedup, type KeptRows } from "./ha-dedup.ts";
+import { clustersMax, type HaTracker } from "./ha-tracker/ha-tracker.ts";
 import { intakeLimits } from "./intake-limits.ts";
 import {
+  haClustersText,
   ingestionRateText,
   instanceLimitText,
   problemText,
@@ -46,7 +50,13 @@ import {
   newDistributorMetrics,
 } from "./metrics.ts";
 import type { DistributorOptions, InstanceLimits } from "./options.ts";
-import { invalid, type PushOutcome, type PushOutcomeKind, STORED } from "./push-outcome.ts";
+import {
+  DEDUPLICATED,
+  invalid,
+  type PushOutcome,
+  type PushOutcomeKind,
+  STORED,
+} from "./push-outcome.ts";
 import { retryAfterSeconds } from "./retry-after.ts";
 import type { DecodedPush, RowStore } from "./row-store.ts";
 import { type TenantState, Tenants } from "./tenants.ts";
@@ -62,6 +72,8 @@ export interface DistributorDependencies {
   readonly store: RowStore;
   /** Distributors that share the tenants' rate limits, this one included; 1 when absent. */
   readonly healthyDistributors?: () => number;
+  /** Absent: pairs are not followed, whatever the tenants' limits say. */
+  readonly haTracker?: HaTracker;
 }
 
 export interface PushContext {
@@ -85,12 +97,12 @@ const DISCARD_REASONS: Readonly<Record<RejectReason, string>> = {
 };
 
 /** What is known of a request after decoding; holds no view of kernel memory. */
-interface Intake {
+interface Intake extends KeptRows {
   readonly tenant: string;
   readonly body: Uint8Array;
   readonly limits: Limits;
+  readonly limitsVersion: number;
   readonly intakeLimits: IntakeLimits;
-  readonly samples: number;
   readonly problems: IntakeRows["problems"];
   readonly rejections: IntakeRows["rejections"];
 }
@@ -104,6 +116,7 @@ export class Distributor {
   readonly #store: RowStore;
   readonly #tenants = new Tenants();
   readonly #inflight = new Inflight();
+  readonly #haDedup: HaDedup;
   readonly #ingestionRate = new EwmaRate();
   #limitsVersion: number;
   #ticker: Timer | undefined;
@@ -121,6 +134,7 @@ export class Distributor {
       hashSeedLow: dependencies.random.uint32(),
       hashSeedHigh: dependencies.random.uint32(),
     });
+    this.#haDedup = new HaDedup(dependencies.haTracker, this.#kernel);
     this.#metrics = newDistributorMetrics(dependencies.registry, () => this.status());
     this.#store = dependencies.store;
   }
@@ -193,12 +207,14 @@ export class Distributor {
     const forKernel = intakeLimits(limits, {
       nowMs: this.#clock.nowMs(),
       decodedBytesMax: this.#options.maxRecvMsgSizeBytes,
+      hasHaTracker: this.#dependencies.haTracker !== undefined,
     });
     const rows = this.#kernel.decode(tenant, body, forKernel);
     if (rows.kind !== "rows") return this.#unreadable(rows, retryAttempt);
     this.#largestRequestBytes = Math.max(this.#largestRequestBytes, rows.counts.decodedBytes);
     this.#account(tenant, state, rows);
-    const samples = rows.timestampsMs.length;
+    const kept = this.#haDedup.elect(tenant, state, limits, rows);
+    const { samples } = kept;
     if (!this.#takeSamples(state, limits, samples)) {
       addTo(state.counts.discardedSamples, "rate_limited", samples);
       const text = ingestionRateText(limits, this.#ingestionBurst(limits));
@@ -206,8 +222,18 @@ export class Distributor {
     }
     this.#accept(state, samples);
     const { problems, rejections } = rows;
-    const intake = { tenant, body, limits, intakeLimits: forKernel, samples, problems, rejections };
-    if (rows.seriesCount === 0) return this.#outcome(intake, state, [], retryAttempt);
+    const intake: Intake = {
+      tenant,
+      body,
+      limits,
+      limitsVersion: this.#limitsVersion,
+      intakeLimits: forKernel,
+      ...kept,
+      problems,
+      rejections,
+    };
+    const keptCount = kept.kept?.length ?? rows.seriesCount;
+    if (keptCount === 0) return this.#outcome(intake, state, [], retryAttempt);
     try {
       const rejected = await this.#store.store(this.#decodedPush(intake, rows));
       return this.#outcome(intake, state, rejected, retryAttempt);
@@ -289,14 +315,25 @@ export class Distributor {
       tenant,
       limits,
       rows,
-      kept: undefined,
+      kept: intake.kept,
       frame: (numbers) => this.#kernel.encodeFrame(numbers).slice(),
-      again: () => mustDecode(this.#kernel.decode(tenant, body, intakeLimits)),
+      again: () => {
+        this.#mustHaveSameLimits(intake);
+        return mustDecode(this.#kernel.decode(tenant, body, intakeLimits));
+      },
       withLabels: (wanted) => this.#withLabels(intake, wanted),
     };
   }
 
-  #withLabels({ tenant, body, intakeLimits }: Intake, wanted: Uint32Array): IntakeRows {
+  /** With other limits, decoding a body again may give other rows: the sender has to repeat the push. */
+  #mustHaveSameLimits({ limitsVersion }: Intake): void {
+    if (this.#dependencies.limits.version === limitsVersion) return;
+    throw new OpError("unavailable", "the tenant's limits changed while the request was stored");
+  }
+
+  #withLabels(intake: Intake, wanted: Uint32Array): IntakeRows {
+    this.#mustHaveSameLimits(intake);
+    const { tenant, body, intakeLimits } = intake;
     const rows = mustDecode(this.#kernel.decodeWithLabels(tenant, body, intakeLimits, wanted));
     assert(rows.seriesCount === wanted.length, "decoding a body again gave other rows");
     return rows;
@@ -309,7 +346,10 @@ export class Distributor {
     retryAttempt: string | undefined,
   ): PushOutcome {
     const [problem] = intake.problems;
-    if (rejected.length === 0 && problem === undefined) return STORED;
+    const { refusedSamples } = intake;
+    if (rejected.length === 0 && problem === undefined && refusedSamples === 0) {
+      return intake.kept?.length === 0 ? DEDUPLICATED : STORED;
+    }
     const summary: { id: string; samples: number; series?: number }[] = [];
     let stored = intake.samples;
     for (const { reason, count } of rejected) {
@@ -320,6 +360,9 @@ export class Distributor {
     for (const { code, samples, series } of intake.rejections) {
       summary.push({ id: code, samples, series });
     }
+    if (refusedSamples > 0) {
+      summary.push({ id: "tenant-too-many-ha-clusters", samples: refusedSamples });
+    }
     // A full ingester may have room later: the sender is to come back, and what is stored already is no harm.
     const full = rejected.find(({ reason }) => reason === "ingester-max-series");
     const worst = full ?? rejected[0];
@@ -328,7 +371,7 @@ export class Distributor {
         ? rejectedText(worst, intake.tenant, this.#rowText(intake, worst.seriesIndex))
         : problem !== undefined
           ? problemText(problem, intake.limits)
-          : "";
+          : haClustersText(clustersMax(intake.limits));
     const message = `${text}. ${summaryText(summary, stored)}`.replace("..", ".");
     return full === undefined
       ? invalid(message)
@@ -404,6 +447,7 @@ export class Distributor {
       this.#kernel.forgetTenant(tenant);
       this.#metrics.forgetTenant(tenant);
     }
+    this.#haDedup.cleanUp(this.#tenants);
     const { retainedBufferBytesMax } = this.#options;
     if (this.#largestRequestBytes <= retainedBufferBytesMax) {
       this.#kernel.trim(retainedBufferBytesMax);

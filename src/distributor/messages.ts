@@ -121,6 +121,11 @@ const PROBLEM_TEXTS: Readonly<Record<RejectCode, ProblemText>> = {
       problem.code,
       "validation.past-grace-period",
     ),
+  "ha-label-value-too-long": (problem) =>
+    withId(
+      `received a series whose HA cluster or replica has a name longer than 256 bytes, label: '${cut(problem.labelName)}', value: '${cut(problem.labelValue)}'`,
+      problem.code,
+    ),
   "sample-duplicate-timestamp": (problem) =>
     withId(
       `received more than one sample with the same timestamp in one series, the first of each was kept, timestamp: ${timeText(problem.timestampMs)}, series: '${problemSeriesText(problem)}'`,
@@ -188,6 +193,14 @@ export function ingestionRateText(limits: Limits, burst: number): string {
     "tenant-max-ingestion-rate",
     "distributor.ingestion-rate-limit",
     "distributor.ingestion-burst-size",
+  );
+}
+
+export function haClustersText(clustersMax: number): string {
+  return withLimit(
+    `samples were refused because the tenant has reached its limit of ${clustersMax} HA clusters (or of replicas in them)`,
+    "tenant-too-many-ha-clusters",
+    "distributor.ha-tracker.max-clusters",
   );
 }
 

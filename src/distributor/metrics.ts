@@ -14,6 +14,9 @@ export interface TenantCounts {
   requestsReceived: number;
   samplesReceived: number;
   latestSampleSeconds: number;
+  /** From tenants with HA: samples of no pair, and by cluster those of replicas that are not elected. */
+  nonHaSamples: number;
+  readonly dedupedSamples: Map<string, number>;
   /** By reason, as in the label. */
   readonly discardedSamples: Map<string, number>;
   readonly discardedRequests: Map<string, number>;
@@ -30,6 +33,8 @@ export function newTenantCounts(): TenantCounts {
     requestsReceived: 0,
     samplesReceived: 0,
     latestSampleSeconds: 0,
+    nonHaSamples: 0,
+    dedupedSamples: new Map(),
     discardedSamples: new Map(),
     discardedRequests: new Map(),
     discardedExemplars: new Map(),
@@ -66,7 +71,7 @@ export interface DistributorMetrics {
 type NumberField = {
   [Field in keyof TenantCounts]: TenantCounts[Field] extends number ? Field : never;
 }[keyof TenantCounts];
-type ReasonField = Exclude<keyof TenantCounts, NumberField>;
+type ReasonField = Exclude<keyof TenantCounts, NumberField | "dedupedSamples">;
 
 const TENANT_COUNTERS: readonly (readonly [name: string, field: NumberField, help: string])[] = [
   [
@@ -95,6 +100,11 @@ const TENANT_COUNTERS: readonly (readonly [name: string, field: NumberField, hel
     "samplesReceived",
     "Samples accepted after validation and limits.",
   ],
+  [
+    "cortex_distributor_non_ha_samples_received_total",
+    "nonHaSamples",
+    "Samples without HA labels, from tenants that have HA deduplication.",
+  ],
 ];
 
 const DISCARD_COUNTERS: readonly (readonly [name: string, field: ReasonField, help: string])[] = [
@@ -109,7 +119,7 @@ export function newDistributorMetrics(
 ): DistributorMetrics {
   registerTenantMetrics(registry, state);
   registerInstanceGauges(registry, state);
-  registerHaCounters(registry);
+  registerDedupedSamples(registry, state);
   const registers = [registry];
   const samplesPerRequest = new Histogram({
     name: "cortex_distributor_samples_per_request",
@@ -282,18 +292,17 @@ function registerInstanceGauges(registry: Registry, state: () => DistributorStat
   });
 }
 
-/** Deduplication of HA pairs has no code yet; dashboards add these up and need them to exist. */
-function registerHaCounters(registry: Registry): void {
+function registerDedupedSamples(registry: Registry, state: () => DistributorState): void {
   new Counter({
     name: "cortex_distributor_deduped_samples_total",
     help: "Samples dropped because another replica of the pair is elected.",
     labelNames: ["user", "cluster"],
     registers: [registry],
-  });
-  new Counter({
-    name: "cortex_distributor_non_ha_samples_received_total",
-    help: "Samples without HA labels, from tenants that have HA deduplication.",
-    labelNames: ["user"],
-    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [user, { counts }] of state().tenants) {
+        for (const [cluster, count] of counts.dedupedSamples) this.inc({ user, cluster }, count);
+      }
+    },
   });
 }

@@ -12,6 +12,8 @@ export interface PushOutcome {
 export type PushOutcomeKind =
   /** All samples are stored. */
   | "stored"
+  /** All samples come from replicas that are not elected: nothing is stored, and nothing is wrong. */
+  | "deduplicated"
   /** Something in the request was wrong; the rest of it is stored. Sending it again will not help. */
   | "invalid"
   /** The tenant sends too much: nothing is stored. */
@@ -24,6 +26,14 @@ export type PushOutcomeKind =
 export const STORED: PushOutcome = {
   kind: "stored",
   status: 200,
+  message: "",
+  retryAfterSeconds: undefined,
+};
+
+/** Prometheus takes any 2xx for done. */
+export const DEDUPLICATED: PushOutcome = {
+  kind: "deduplicated",
+  status: 202,
   message: "",
   retryAfterSeconds: undefined,
 };

@@ -57,8 +57,8 @@ export function registerDistributorRoutes(
           ...(admission === undefined ? {} : { admission }),
           retryAttempt: retryAttempt(request),
         });
-        if (outcome.kind !== "stored") throw errorOf(outcome);
-        return reply.code(200).send();
+        if (outcome.status >= 300) throw errorOf(outcome);
+        return reply.code(outcome.status).send();
       },
     });
   }
@@ -82,6 +82,7 @@ function errorOf(outcome: PushOutcome): Error {
       return new OpError("push-failed", message, data, { cause: outcome.cause });
     case "invalid":
     case "stored":
+    case "deduplicated":
       return new OpError("push-invalid", message, data);
   }
 }

@@ -6,6 +6,8 @@ export interface TenantState {
   readonly requestLimiter: RateLimiter;
   readonly ingestionLimiter: RateLimiter;
   readonly counts: TenantCounts;
+  /** Pairs were refused that the kernel had no room for: it should begin anew with those of today. */
+  hasTooManyPairs: boolean;
   lastSeenMs: number;
 }
 
@@ -25,6 +27,7 @@ export class Tenants {
         requestLimiter: new RateLimiter(nowMs),
         ingestionLimiter: new RateLimiter(nowMs),
         counts: newTenantCounts(),
+        hasTooManyPairs: false,
         lastSeenMs: nowMs,
       };
       this.#byName.set(name, state);

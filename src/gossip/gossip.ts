@@ -161,15 +161,17 @@ export class Gossip {
 
   /**
    * Reaches the cluster through members that are there already; targets as in join-address.ts. One that answers is
-   * enough to belong to it, the others make it certain that the cluster is one.
+   * enough to belong to it, the others make it certain that the cluster is one. Our own address, which every member's list may
+   * hold, is passed over.
    */
   async join(targets: readonly string[]): Promise<JoinOutcome> {
     let joined = 0;
     const failures: { target: string; reason: string }[] = [];
     for (const target of targets) {
       try {
-        const port = this.address.port;
-        for (const to of await resolveJoinAddress(target, port, this.#network)) {
+        const own = this.address;
+        for (const to of await resolveJoinAddress(target, own.port, this.#network)) {
+          if (addressText(to) === addressText(own)) continue;
           await this.#pushPull(to, true).then(
             () => joined++,
             (error: unknown) =>

@@ -79,6 +79,21 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     "The path exists, but not for this method; the Allow header lists those it has.",
   ),
   "bad-request": rule(400, "bad_data", "A parameter of a status page is none that it knows."),
+  "cross-site-request": rule(
+    403,
+    "bad_data",
+    "A browser sent a form of a status page from another site, or one that is out of date. Use the page of this server; a proxy in between must pass the Host header on.",
+  ),
+  "ring-instance-unknown": rule(
+    404,
+    "not_found",
+    "The ring has no such instance; the text lists those it has.",
+  ),
+  "forget-refused": rule(
+    409,
+    "bad_data",
+    "The instance is alive, or quorum would suffer without it (the text says which). Send `force=true` to forget it all the same.",
+  ),
 
   // Life of the process.
   starting: rule(
@@ -108,6 +123,11 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     500,
     "internal",
     "At start: the HTTP port cannot be opened. The text says why; choose another with `-server.http-listen-port`.",
+  ),
+  "join-failed": rule(
+    500,
+    "internal",
+    "At start, with `-memberlist.abort-if-cluster-join-fails`: none of `-memberlist.join` answers. The text says why each did not.",
   ),
   "runtime-config-invalid": rule(
     500,
@@ -237,6 +257,66 @@ export const ERROR_RULES: Readonly<Record<string, ErrorRule>> = {
     500,
     "internal",
     "No ingester that may hold samples is in the ring: they have not joined yet, or this process has not heard of them.",
+  ),
+
+  // Calls between members. Between them the status is as here; whoever asked through the public API gets 500.
+  "ingester-unreachable": rule(
+    500,
+    "unavailable",
+    "An ingester cannot be called: it is down, its address in the ring is wrong, a firewall is between, or TLS settings do not fit. The text names the instance and says why.",
+  ),
+  "ingester-overloaded": rule(
+    500,
+    "unavailable",
+    "As many calls to one ingester are under way as `-ingester.client.max-inflight-requests` or `-ingester.client.max-inflight-bytes` allows: it answers too slowly. Others are not affected.",
+    "debug",
+  ),
+  "ingester-circuit-open": rule(
+    503,
+    "unavailable",
+    "So many calls to one ingester failed lately that it is left alone for `-ingester.client.circuit-breaker.cooldown-period`. The log has the first failure; the text has the time that remains.",
+    "debug",
+  ),
+  "ingester-answer-too-large": rule(
+    422,
+    "execution",
+    "The answer of an ingester is larger than `-ingester.client.max-response-size` allows. Ask for fewer series or a shorter time.",
+  ),
+  "ingester-bug": rule(
+    500,
+    "internal",
+    "A call failed at the other member in a way that it does not know. Its log has the stack.",
+  ),
+  "rpc-unauthorized": rule(
+    401,
+    "internal",
+    "A caller on the RPC port did not send the secret of `-server.rpc-secret`, which must be the same on all members.",
+  ),
+  "rpc-wrong-cluster": rule(
+    421,
+    "internal",
+    "A member of another cluster called. The text names both; `-memberlist.cluster-label` must be the same on all members of one.",
+  ),
+  "rpc-wrong-version": rule(
+    421,
+    "internal",
+    "A member calls with another version of the protocol. Bring all members to the same version of the program.",
+  ),
+  "rpc-malformed-request": rule(
+    400,
+    "internal",
+    "A call on the RPC port is not what the protocol asks for: a bug, or another version.",
+  ),
+  "rpc-malformed-answer": rule(
+    500,
+    "internal",
+    "What came back from another member is not what the protocol asks for: a bug, another version, or something between the two.",
+  ),
+  "rpc-overloaded": rule(
+    503,
+    "unavailable",
+    "The bodies of the calls that a member has under way take all the memory that they may. Calls are tried again by themselves.",
+    "debug",
   ),
 
   // Prometheus API.

@@ -18,10 +18,10 @@ import fastify, {
 } from "fastify";
 import type { Registry } from "prom-client";
 import type { Clock } from "../base/clock.ts";
-import { OpError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { BODY_WANTED, lingerAfter, readBody } from "./body.ts";
 import { answerFor, type ErrorAnswer } from "./errors.ts";
+import { listenError } from "./listen-error.ts";
 import { HttpMetrics, type RouteMetrics } from "./metrics.ts";
 import { KnownPaths } from "./not-found.ts";
 import type { HttpOptions } from "./options.ts";
@@ -107,6 +107,11 @@ export class HttpServer {
     return this.#app;
   }
 
+  /** For other listeners of the process, whose requests are counted in the same metrics. */
+  get metrics(): HttpMetrics {
+    return this.#metrics;
+  }
+
   /** Registers routes below the path prefix. Before `listen` only. */
   routes(register: (app: FastifyInstance) => void | Promise<void>): void {
     void this.#app.register(
@@ -123,7 +128,8 @@ export class HttpServer {
     try {
       await this.#app.listen({ host: listenAddress, port: listenPort });
     } catch (error) {
-      throw cannotListen(error, `${listenAddress}:${listenPort}`);
+      const flags = "-server.http-listen-address and -server.http-listen-port";
+      throw listenError(error, `${listenAddress}:${listenPort}`, flags);
     }
     const { address, port } = this.#app.server.address() as ListenAddress;
     this.#logger.info({ address, port }, "HTTP server listening");
@@ -259,23 +265,6 @@ export class HttpServer {
     void reply.type("text/plain; charset=utf-8");
     return `${answer.message}\n`;
   }
-}
-
-function cannotListen(error: unknown, where: string): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  const why: Readonly<Record<string, string>> = {
-    EADDRINUSE: "another process uses the port (EADDRINUSE)",
-    EACCES: "this user may not use the port (EACCES)",
-    EADDRNOTAVAIL: "this machine does not have the address (EADDRNOTAVAIL)",
-  };
-  const reason = typeof code === "string" ? why[code] : undefined;
-  if (reason === undefined) return error;
-  return new OpError(
-    "listen-failed",
-    `cannot listen on ${where}: ${reason}; see -server.http-listen-address and -server.http-listen-port`,
-    {},
-    { cause: error },
-  );
 }
 
 function requestSizeBytes(request: FastifyRequest): number {

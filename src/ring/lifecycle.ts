@@ -190,8 +190,11 @@ export class Lifecycle {
 
   #becomeActive(nowMs: number): void {
     const isWaiting = !this.#isReady || this.#observedAtMs !== undefined;
-    if (isWaiting || this.#entered.state !== "JOINING") return;
-    this.#change({ state: "ACTIVE", serving: true, hasData: true }, nowMs);
+    const { state, hasData, registeredAtMs } = this.#entered;
+    if (isWaiting || state !== "JOINING") return;
+    const changes = { state: "ACTIVE", serving: true, hasData: true } as const;
+    // Shards are looked back to by when their instances began to take writes.
+    this.#change({ ...changes, registeredAtMs: hasData ? registeredAtMs : nowMs }, nowMs);
   }
 }
 

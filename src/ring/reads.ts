@@ -47,6 +47,11 @@ export function planReads(view: RingView, sinceMs = 0): ReadPlan {
 
 function faultOf(view: RingView, missing: readonly Member[], left: number): string | undefined {
   if (view.members.length === 0) return "empty ring";
+  const known = view.countUnits(view.members.filter(({ instance }) => instance.hasData));
+  // What was acknowledged is on so many: the others are not in the ring as we know it.
+  if (known < view.minSuccess) {
+    return `too few instances in the ring: ${known} may hold samples, and every sample is on at least ${view.minSuccess}`;
+  }
   if (left >= 0) return undefined;
   const unit = view.spansZones ? "zones" : "instances";
   return `too many unhealthy instances in the ring: at most ${view.minSuccess - 1} ${unit} may be missing - unhealthy instances: ${describeMembers(missing)}`;

@@ -1,8 +1,8 @@
 /** The ring in one value, for pages, the JSON behind them and the tools. */
 import { type Impact, whatIf } from "./impact.ts";
-import { heldShares, ownershipOf } from "./ownership.ts";
+import { heldShares, type Ownership, ownershipOf } from "./ownership.ts";
 import type { Ring } from "./ring.ts";
-import { shownState } from "./ring-view.ts";
+import { type RingView, shownState } from "./ring-view.ts";
 
 export interface RingStatus {
   readonly nowMs: number;
@@ -43,10 +43,25 @@ export interface ZoneStatus {
   readonly owned: number;
 }
 
+/** What walks all ranges (some 100 ms at 100 instances) and depends on the view alone: found once for each. */
+interface Shares extends Ownership {
+  readonly held: ReadonlyMap<string, number>;
+  readonly quorum: Impact;
+}
+
+const sharesOfView = new WeakMap<RingView, Shares>();
+
+function sharesOf(view: RingView): Shares {
+  const known = sharesOfView.get(view);
+  if (known !== undefined) return known;
+  const shares = { ...ownershipOf(view), held: heldShares(view), quorum: whatIf(view) };
+  sharesOfView.set(view, shares);
+  return shares;
+}
+
 export function ringStatus(ring: Ring, nowMs: number): RingStatus {
   const view = ring.refresh(nowMs);
-  const { owned, byZone } = ownershipOf(view);
-  const held = heldShares(view);
+  const { owned, byZone, held, quorum } = sharesOf(view);
   const instances = view.members.map((member): InstanceStatus => {
     // The view keeps instances as they were when it was made; heartbeats are in the descriptor.
     const { tokens, ...instance } = ring.descriptor.get(member.instance.id) ?? member.instance;
@@ -74,5 +89,5 @@ export function ringStatus(ring: Ring, nowMs: number): RingStatus {
     return { zone, instances: inZone.length, alive, owned: byZone.get(zone) ?? 0 };
   });
   const { replicationFactor, zoneAware } = view.options;
-  return { nowMs, replicationFactor, zoneAware, instances, zones, quorum: whatIf(view) };
+  return { nowMs, replicationFactor, zoneAware, instances, zones, quorum };
 }

@@ -1,6 +1,11 @@
 /** The first page: is it well, how do I connect, where is everything. */
+
+import type { ClusterSources } from "./cluster/cluster-pages.ts";
 import { formatBytes, formatCount } from "./format.ts";
 import { type Html, html } from "./html.ts";
+import { ringKind } from "./ring/ring-kind.ts";
+import { ringPaths } from "./ring/ring-source.ts";
+import { ringVerdict, TONE_MARK } from "./ring/ring-verdict.ts";
 import type { Readiness, TenantView } from "./views.ts";
 
 export interface IndexPageData {
@@ -12,35 +17,30 @@ export interface IndexPageData {
   readonly readiness: Readiness;
   readonly notices: readonly string[];
   readonly tenants: readonly TenantView[];
-}
-
-/** Text by key of `data-live`. */
-export function liveFigures(
-  tenants: readonly TenantView[],
-  readiness: Readiness,
-): Readonly<Record<string, string>> {
-  const sum = (of: (tenant: TenantView) => number): number =>
-    tenants.reduce((total, tenant) => total + of(tenant), 0);
-  return {
-    state: readiness.isReady ? "ready" : "not ready",
-    tenants: formatCount(tenants.length),
-    series: formatCount(sum((tenant) => tenant.seriesCount)),
-    samples: formatCount(sum((tenant) => tenant.samplesCount)),
-    memory: formatBytes(sum((tenant) => tenant.memoryBytes)),
-  };
+  readonly cluster: ClusterSources | undefined;
 }
 
 export function indexPage(data: IndexPageData): Html {
-  const figures = liveFigures(data.tenants, data.readiness);
-  return html`<h1>Metrics store, <span class="${data.readiness.isReady ? "good" : "bad"}" data-live="state">${figures.state}</span></h1>
-${notReady(data.readiness)}
+  const { readiness, tenants } = data;
+  const sum = (of: (tenant: TenantView) => number): string =>
+    formatCount(tenants.reduce((total, tenant) => total + of(tenant), 0));
+  const memoryBytes = tenants.reduce((total, tenant) => total + tenant.memoryBytes, 0);
+  return html`<h1>Metrics store, <span class="${readiness.isReady ? "good" : "bad"}">${readiness.isReady ? "ready" : "not ready"}</span></h1>
+${notReady(readiness)}
 ${data.notices.map((notice) => html`<section class="notice">${notice}</section>`)}
 <div class="grid">
-${figure("Tenants", "tenants", figures)}
-${figure("Series in memory", "series", figures)}
-${figure("Samples taken in since start", "samples", figures)}
-${figure("Memory of the heads", "memory", figures)}
+${figure("Tenants", formatCount(tenants.length))}
+${figure(
+  "Series in memory",
+  sum(({ seriesCount }) => seriesCount),
+)}
+${figure(
+  "Samples taken in since start",
+  sum(({ samplesCount }) => samplesCount),
+)}
+${figure("Memory of the heads", formatBytes(memoryBytes))}
 </div>
+${ringLines(data)}
 ${connect(data)}
 <div class="grid">
 ${linkGroup("Service", data.pathPrefix, [
@@ -55,8 +55,38 @@ ${linkGroup("Configuration", data.pathPrefix, [
   ["/config?mode=defaults", "Defaults"],
   ["/runtime_config", "Overrides per tenant"],
 ])}
-${linkGroup("Ingester", data.pathPrefix, [["/ingester/tenants", "Tenants and their heads"]])}
+${linkGroup("Tenants", data.pathPrefix, [
+  ["/ingester/tenants", "In this process"],
+  ...(data.cluster?.userStats === undefined
+    ? []
+    : [["/distributor/all_user_stats", "In the whole cluster"] as const]),
+  ...(data.cluster?.haTracker === undefined
+    ? []
+    : [["/distributor/ha_tracker", "HA tracker: Prometheus pairs"] as const]),
+])}
+${clusterLinks(data)}
 </div>`;
+}
+
+/** One line for each ring: is it well? */
+function ringLines({ cluster, pathPrefix }: IndexPageData): Html | undefined {
+  if (cluster === undefined || cluster.rings.length === 0) return undefined;
+  return html`<section data-key="rings"><h2>Rings</h2><ul class="rings">${cluster.rings.map(
+    (ring) => {
+      const { tone, title } = ringVerdict(ring.name, ring.status());
+      return html`<li><span class="dot ${tone}">${TONE_MARK[tone]}</span><a href="${pathPrefix}${ringPaths(ring.name)[0]}">${ringKind(ring.name).title}</a> <span class="soft">${title}</span></li>`;
+    },
+  )}</ul></section>`;
+}
+
+function clusterLinks({ cluster, pathPrefix }: IndexPageData): Html | undefined {
+  if (cluster === undefined) return undefined;
+  return linkGroup("Cluster", pathPrefix, [
+    ...cluster.rings.map(({ name }) => [ringPaths(name)[0], ringKind(name).title] as const),
+    ...(cluster.memberlist === undefined
+      ? []
+      : [["/memberlist", "Memberlist: members and what they share"] as const]),
+  ]);
 }
 
 function notReady({ isReady, reasons }: Readiness): Html | undefined {
@@ -64,8 +94,8 @@ function notReady({ isReady, reasons }: Readiness): Html | undefined {
   return html`<section class="notice"><h2>Not ready yet</h2><ul>${reasons.map((reason) => html`<li>${reason}</li>`)}</ul></section>`;
 }
 
-function figure(title: string, key: string, figures: Readonly<Record<string, string>>): Html {
-  return html`<section><div class="soft">${title}</div><div class="figure" data-live="${key}">${figures[key]}</div></section>`;
+function figure(title: string, value: string): Html {
+  return html`<section><div class="soft">${title}</div><div class="figure">${value}</div></section>`;
 }
 
 function connect({

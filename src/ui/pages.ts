@@ -1,13 +1,16 @@
 /** All status pages and the APIs beside them. None needs a tenant but `user_limits`. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Registry } from "prom-client";
+import { must } from "../base/assert.ts";
 import { OpError } from "../base/errors.ts";
 import { wantsJson } from "../http/accept.ts";
 import { requestParameters } from "../http/parameters.ts";
-import { SCRIPT, STYLE } from "./assets.ts";
+import { registerAssets } from "./assets/routes.ts";
 import { buildInfo } from "./build-info.ts";
-import { indexPage, liveFigures } from "./index-page.ts";
+import { type ClusterSources, registerClusterPages } from "./cluster/cluster-pages.ts";
+import { indexPage } from "./index-page.ts";
 import { type PageFrame, sendPage } from "./layout.ts";
+import { ringPaths } from "./ring/ring-source.ts";
 import { servicesPage } from "./services-page.ts";
 import { tenantsPage } from "./tenants-page.ts";
 import type { BuildView, Readiness, ServiceView, TenantView } from "./views.ts";
@@ -17,6 +20,8 @@ export interface PagesOptions {
   readonly prometheusPrefix: string;
   readonly multitenancyEnabled: boolean;
   readonly build: BuildView;
+  /** Secret of the forms, see FormGuard; needed where there are pages of a cluster. */
+  readonly formKey?: Uint8Array;
 }
 
 export type ConfigMode = "full" | "diff" | "defaults";
@@ -37,6 +42,8 @@ export interface PagesSources {
   runtimeConfigText(mode: "full" | "diff"): string;
   /** Limits of one tenant by their YAML names. */
   userLimits(tenant: string): Readonly<Record<string, unknown>>;
+  /** The parts of a cluster that this process has. */
+  readonly cluster?: ClusterSources;
 }
 
 export function registerPages(
@@ -44,21 +51,31 @@ export function registerPages(
   options: PagesOptions,
   sources: PagesSources,
 ): void {
-  const frame: PageFrame = { pathPrefix: options.pathPrefix, version: options.build.version };
-  registerAssets(app, sources);
+  const ring = sources.cluster?.rings[0];
+  const frame: PageFrame = {
+    pathPrefix: options.pathPrefix,
+    version: options.build.version,
+    ringPath: ring === undefined ? undefined : ringPaths(ring.name)[0],
+  };
+  registerAssets(app);
   registerStatus(app, frame, sources);
   registerConfiguration(app, sources);
+  if (sources.cluster !== undefined) {
+    const formKey = must(options.formKey, "the forms of a cluster need a key");
+    registerClusterPages(app, { frame, formKey }, sources.cluster);
+  }
 
   app.get("/", (request, reply) =>
     sendPage(reply, frame, {
       title: "Overview",
-      live: true,
+      isLive: true,
       body: indexPage({
         ...options,
         origin: `${request.protocol}://${request.host}`,
         readiness: sources.readiness(),
         notices: sources.notices(),
         tenants: sources.tenants(),
+        cluster: sources.cluster,
       }),
     }),
   );
@@ -81,17 +98,6 @@ function registerPrometheusStatus(
   }
 }
 
-function registerAssets(app: FastifyInstance, sources: PagesSources): void {
-  const cached = "max-age=3600";
-  app.get("/ui/style.css", (_request, reply) =>
-    reply.type("text/css; charset=utf-8").header("cache-control", cached).send(STYLE),
-  );
-  app.get("/ui/live.js", (_request, reply) =>
-    reply.type("text/javascript; charset=utf-8").header("cache-control", cached).send(SCRIPT),
-  );
-  app.get("/ui/status.json", () => liveFigures(sources.tenants(), sources.readiness()));
-}
-
 function registerStatus(app: FastifyInstance, frame: PageFrame, sources: PagesSources): void {
   app.get("/ready", (_request, reply) => {
     const { isReady, reasons } = sources.readiness();
@@ -111,12 +117,24 @@ function registerStatus(app: FastifyInstance, frame: PageFrame, sources: PagesSo
     const services = sources.services();
     const notices = sources.notices();
     if (wantsJson(request)) return reply.send({ services, notices });
-    return sendPage(reply, frame, { title: "Services", body: servicesPage(services, notices) });
+    return sendPage(reply, frame, {
+      title: "Services",
+      isLive: true,
+      body: servicesPage(services, notices),
+    });
   });
   app.get("/ingester/tenants", (request, reply) => {
     const tenants = sources.tenants();
     if (wantsJson(request)) return reply.send({ tenants });
-    return sendPage(reply, frame, { title: "Tenants", body: tenantsPage(tenants) });
+    return sendPage(reply, frame, {
+      title: "Tenants",
+      isLive: true,
+      body: tenantsPage({
+        tenants,
+        parameters: requestParameters(request),
+        hasUserStats: sources.cluster?.userStats !== undefined,
+      }),
+    });
   });
 }
 

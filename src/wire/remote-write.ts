@@ -43,7 +43,8 @@ const root = protobuf.Root.fromJSON({
 
 const writeRequestType = root.lookupType("WriteRequest");
 const timeSeriesType = root.lookupType("TimeSeries");
-const utf8 = new TextDecoder();
+/** A byte order mark is part of a value as anything else is. */
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export function encodeWriteRequest(request: WriteRequest): Uint8Array {
   const message = {

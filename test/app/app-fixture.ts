@@ -7,9 +7,11 @@ import { SeededRandom } from "../../src/base/random.ts";
 import type { Config } from "../../src/config/config.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
 import type { HttpServer } from "../../src/http/server.ts";
+import type { TimeSeries } from "../../src/wire/remote-write.ts";
 import { MemoryLogger } from "../http/http-fixture.ts";
 import { MemoryFileSystem } from "../testkit/memory-file-system.ts";
 import { namedSeries, writeBody } from "../testkit/remote-write.ts";
+import { SimNetwork } from "../testkit/sim-network.ts";
 import { TestClock } from "../testkit/test-clock.ts";
 
 export interface AppFixture {
@@ -43,6 +45,8 @@ export function newApp(
       logger,
       random: new SeededRandom(1),
       fileSystem: options.disk ?? new MemoryFileSystem(),
+      network: new SimNetwork({}, { clock, random: new SeededRandom(2) }).host("10.0.0.1"),
+      hostName: "muninn-1",
       lockDirectory: async () => ({ release: async () => undefined }),
       probe: async () => ({ kind: "unreachable", reason: "no network in tests" }),
       ...options.machine,
@@ -66,6 +70,7 @@ export async function push(
   server: HttpServer,
   tenant: string,
   timeMs: number,
+  series: readonly TimeSeries[] = [namedSeries("up", { job: "a" }, [[timeMs, 1]])],
 ): Promise<{ status: number; body: string }> {
   const answer = await fetch(`http://127.0.0.1:${portOf(server)}/api/v1/push`, {
     method: "POST",
@@ -74,7 +79,7 @@ export async function push(
       "content-type": "application/x-protobuf",
       "content-encoding": "snappy",
     },
-    body: new Uint8Array(writeBody(namedSeries("up", { job: "a" }, [[timeMs, 1]]))),
+    body: new Uint8Array(writeBody(...series)),
   });
   return { status: answer.status, body: await answer.text() };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inOrderOfNeed, moduleOf } from "../../src/app/module.ts";
-import { ALL, modules } from "../../src/app/modules.ts";
+import { modules, TARGETS } from "../../src/app/modules.ts";
 
 interface Parts {
   readonly disk: string;
@@ -26,7 +26,7 @@ test("a list in which a module stands before its need is a bug", () => {
 });
 
 test("-target=all is every module, with traffic last", () => {
-  const all = names(inOrderOfNeed(modules, ALL));
+  const all = names(inOrderOfNeed(modules, TARGETS.all));
   assert.deepEqual(all.toSorted(), names(modules).toSorted());
   assert.equal(all.at(-1), "traffic");
 });

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import type { Config } from "../../src/config/config.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
 import { placedOptions } from "../../src/config/schema.ts";
+import { namedSeries } from "../testkit/remote-write.ts";
 import { get, newApp, push } from "./app-fixture.ts";
 
 /** Read before the program is built, or only in a situation that this test does not make. */
@@ -22,7 +23,10 @@ test("every option that does not wait for a feature is read by the program", asy
   const { app, server, clock } = newApp({ config });
   await app.start();
   const now = clock.nowMs();
-  assert.equal((await push(server, "t", now)).status, 200);
+  const pair = ["a", "b"].map((replica) =>
+    namedSeries("up", { job: "a", cluster: "c", __replica__: replica }, [[now, 1]]),
+  );
+  assert.equal((await push(server, "t", now, pair)).status, 200);
   assert.equal((await push(server, "t", now - 1000)).status, 429);
   for (const path of [
     "query?query=up",
@@ -43,8 +47,10 @@ test("every option that does not wait for a feature is read by the program", asy
 function withPort(config: Config): Config {
   const server = { ...config.server, httpListenAddress: "127.0.0.1", httpListenPort: 0 };
   const auth = { ...config.auth, multitenancyEnabled: false };
-  const limits = { ...config.limits, requestRate: 0.001, requestBurstSize: 1 };
-  return { ...config, server, auth, limits };
+  const rates = { requestRate: 0.001, requestBurstSize: 1 };
+  const limits = { ...config.limits, ...rates, acceptHaSamples: true };
+  const distributor = { ...config.distributor, haTracker: { enable: true } };
+  return { ...config, server, auth, limits, distributor };
 }
 
 /** The same values, and each one that is looked at is noted by its place. */

@@ -3,6 +3,10 @@ import type { LogFields, Logger } from "../../src/base/logger.ts";
 import { SeededRandom } from "../../src/base/random.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
 import { Distributor, type DistributorDependencies } from "../../src/distributor/distributor.ts";
+import { DirectStore } from "../../src/distributor/direct-store.ts";
+import { newReplicationMetrics } from "../../src/distributor/replication-metrics.ts";
+import { HaTracker } from "../../src/distributor/ha-tracker/ha-tracker.ts";
+import { HA_TRACKER_DEFAULTS } from "../../src/distributor/ha-tracker/options.ts";
 import {
   DISTRIBUTOR_DEFAULTS,
   type DistributorOptions,
@@ -12,6 +16,7 @@ import {
 import type { Limits } from "../../src/model/limits.ts";
 import { FakeIngester } from "../testkit/fake-ingester.ts";
 import { TestClock } from "../testkit/test-clock.ts";
+import { newKv } from "./ha-tracker/fixture.ts";
 
 export interface DistributorFixture {
   readonly distributor: Distributor;
@@ -36,25 +41,40 @@ class SilentLogger implements Logger {
   }
 }
 
-export function newFixture(options: Partial<DistributorOptions> = {}): DistributorFixture {
+/** With `ha` it follows pairs, for all tenants. */
+export function newFixture(
+  options: Partial<DistributorOptions> = {},
+  { ha = false }: { readonly ha?: boolean } = {},
+): DistributorFixture {
   const ingester = new FakeIngester();
   const clock = new TestClock();
   const registry = new Registry();
-  const source = { limits: defaultConfig().limits as Limits, version: 1 };
+  const defaults: Limits = defaultConfig().limits;
+  const source = { limits: { ...defaults, acceptHaSamples: ha }, version: 1 };
   let instanceLimits = INSTANCE_LIMITS_DEFAULTS;
+  const limits = {
+    forTenant: () => source.limits,
+    get version() {
+      return source.version;
+    },
+  };
+  const random = new SeededRandom(1);
+  const store = newKv(clock);
+  const haTracker = new HaTracker(HA_TRACKER_DEFAULTS, { clock, random, registry, limits, store });
   const dependencies: DistributorDependencies = {
     clock,
-    random: new SeededRandom(1),
+    random,
     logger: new SilentLogger(),
     registry,
-    limits: {
-      forTenant: () => source.limits,
-      get version() {
-        return source.version;
-      },
-    },
+    limits,
+    ...(ha ? { haTracker } : {}),
     instanceLimits: () => instanceLimits,
-    ingester,
+    store: new DirectStore({
+      ingester,
+      clock,
+      metrics: newReplicationMetrics(registry),
+      remoteTimeoutMs: { ...DISTRIBUTOR_DEFAULTS, ...options }.remoteTimeoutMs,
+    }),
   };
   const distributor = new Distributor({ ...DISTRIBUTOR_DEFAULTS, ...options }, dependencies);
   return {

@@ -7,7 +7,7 @@ import { newFixture } from "./fixture.ts";
 
 const NOW = 1_700_000_000_000;
 const LIMIT_BYTES = 10_000;
-const fixture = newFixture({ maxRecvMsgSizeBytes: LIMIT_BYTES });
+const fixture = newFixture({ maxRecvMsgSizeBytes: LIMIT_BYTES }, { ha: true });
 const { server } = newHttpFixture();
 server.routes((app) =>
   registerDistributorRoutes(app, fixture.distributor, { maxRecvMsgSizeBytes: LIMIT_BYTES }),
@@ -52,6 +52,13 @@ test("200 with nothing in it, on both paths", async () => {
   await check(good, { status: 200 });
   await check(good, { status: 200 }, {}, "/api/v1/write");
   await check(writeBody(), { status: 200 });
+});
+
+test("202 for what comes from a replica that is not elected", async () => {
+  const ofPair = (replica: string): Buffer =>
+    writeBody(namedSeries("up", { cluster: "c", __replica__: replica }, [[NOW, 1]]));
+  await check(ofPair("a"), { status: 200 });
+  await check(ofPair("b"), { status: 202 });
 });
 
 test("headers that are left out or say the same in other words", async () => {

@@ -30,10 +30,14 @@ const LIMITS: IntakeLimits = {
   minTimeMs: -(2 ** 53),
   maxTimeMs: MAX_TIME_MS,
 };
+/** Labels that the generator uses often. */
+const HA = { clusterLabel: "job", replicaLabel: "a", pairsMax: 65_535 };
 const MEMORY_BYTES_MAX = 64 << 20;
 
 export class IntakeTarget implements FuzzTarget {
   #kernel = newKernel();
+  /** Every other batch has HA on. */
+  #limits: IntakeLimits = LIMITS;
   readonly #seed: number;
 
   constructor(seed: number) {
@@ -43,6 +47,8 @@ export class IntakeTarget implements FuzzTarget {
   /** Throws an AssertionError on a finding. */
   run(index: number): FuzzVerdict {
     if (index % RUNS_PER_BATCH === 0) this.#kernel = newKernel();
+    const isOdd = Math.floor(index / RUNS_PER_BATCH) % 2 === 1;
+    this.#limits = isOdd ? { ...LIMITS, ha: HA } : LIMITS;
     const generator = new BodyGenerator(new SeededRandom(this.#seed * 1_000_003 + index));
     const body = generator.body();
     try {
@@ -64,6 +70,7 @@ export class IntakeTarget implements FuzzTarget {
     const twin = twinDecode(body.bytes, {
       minTimeMs: -(2n ** 53n),
       maxTimeMs: BigInt(MAX_TIME_MS),
+      ...(this.#limits.ha === undefined ? {} : { ha: this.#limits.ha }),
     });
     assert.deepEqual(rows, twin.rows);
     const { unknownToTable: _, ...counts } = answer.counts;
@@ -85,17 +92,18 @@ export class IntakeTarget implements FuzzTarget {
   #checkAgain(body: Uint8Array, rows: readonly TwinRow[], generator: BodyGenerator): void {
     assert.deepEqual(rowsOf(this.#decode(body)), rows);
     const wanted = Uint32Array.from(rows.keys()).filter(() => generator.below(2) === 0);
-    const answer = this.#kernel.decodeWithLabels("tenant", body, LIMITS, wanted);
+    const answer = this.#kernel.decodeWithLabels("tenant", body, this.#limits, wanted);
     assert.ok(this.#kernel.guardsIntact, "a guard was overwritten");
     const chosen = rows.filter((_, index) => wanted.includes(index));
-    assert.deepEqual(rowsOf(answer), chosen);
+    // Which of a pair sent a row does not matter any more.
+    assert.deepEqual(rowsOf(answer).map(withoutPair), chosen.map(withoutPair));
     assert.ok(answer.kind === "rows");
     // Nothing wanted, no labels.
     assert.equal(answer.labels?.offsets.length ?? 1, wanted.length + 1);
   }
 
   #decode(body: Uint8Array): IntakeAnswer {
-    const answer = this.#kernel.decode("tenant", body, LIMITS);
+    const answer = this.#kernel.decode("tenant", body, this.#limits);
     assert.notEqual(answer.kind, "out-of-memory", "the kernel trapped");
     assert.ok(this.#kernel.guardsIntact, "a guard was overwritten");
     assert.ok(this.#kernel.memoryBytes < MEMORY_BYTES_MAX, "the kernel takes too much memory");
@@ -107,13 +115,19 @@ function newKernel(): IntakeKernel {
   return new IntakeKernel({ knownSeriesMax: 1_000_000, hashSeedLow: 1, hashSeedHigh: 2 });
 }
 
+function withoutPair({ id, timesMs, values }: TwinRow): TwinRow {
+  return { id, timesMs, values };
+}
+
 function rowsOf(answer: IntakeAnswer): TwinRow[] {
   assert.ok(answer.kind === "rows", answer.kind);
   const rows: IntakeRows = answer;
   return Array.from({ length: rows.seriesCount }, (_, index) => {
     const from = rows.sampleOffsets[index];
     const to = rows.sampleOffsets[index + 1];
+    const pair = rows.ha?.pairs[(rows.ha.numbers[index] ?? 0) - 1];
     return {
+      ...(pair === undefined ? {} : { pair: [pair.cluster, pair.replica] as const }),
       id: Buffer.from(rows.ids.subarray(16 * index, 16 * index + 16)).toString("hex"),
       timesMs: [...rows.timestampsMs.subarray(from, to)],
       values: [...rows.values.subarray(from, to)],

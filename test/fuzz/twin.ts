@@ -8,6 +8,8 @@ import { murmur3Bytes } from "../testkit/murmur3.ts";
 
 export interface TwinRow {
   readonly id: string;
+  /** Cluster and replica, of a row of an HA pair. */
+  readonly pair?: readonly [cluster: string, replica: string];
   readonly timesMs: readonly bigint[];
   readonly values: readonly number[];
 }
@@ -25,6 +27,7 @@ export interface TwinAnswer {
 export interface TwinLimits {
   readonly minTimeMs: bigint;
   readonly maxTimeMs: bigint;
+  readonly ha?: { readonly clusterLabel: string; readonly replicaLabel: string };
 }
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
@@ -58,14 +61,23 @@ function rowOf(series: TimeSeries, limits: TwinLimits): TwinRow | undefined {
     if (timestamp < limits.minTimeMs || timestamp > limits.maxTimeMs) return undefined;
     if (!kept.has(timestamp)) kept.set(timestamp, value);
   }
-  const canonical = labels.flatMap(([name, value]) => [
+  const valueOf = (name: string | undefined): string | undefined =>
+    labels.find(([label]) => label.toString("latin1") === name)?.[1].toString();
+  const cluster = valueOf(limits.ha?.clusterLabel);
+  const replica = valueOf(limits.ha?.replicaLabel);
+  const isPaired = cluster !== undefined && replica !== undefined;
+  const stored = labels.filter(
+    ([name]) => !isPaired || name.toString("latin1") !== limits.ha?.replicaLabel,
+  );
+  const canonical = stored.flatMap(([name, value]) => [
     varint(name.length),
     name,
     varint(value.length),
     value,
   ]);
   const id = Buffer.from(murmur3Bytes(Buffer.concat(canonical))).toString("hex");
-  return { id, timesMs: [...kept.keys()], values: [...kept.values()] };
+  const row = { id, timesMs: [...kept.keys()], values: [...kept.values()] };
+  return isPaired ? { ...row, pair: [cluster, replica] } : row;
 }
 
 function validLabels(labels: readonly (readonly [name: Buffer, value: Buffer])[]): boolean {

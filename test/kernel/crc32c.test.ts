@@ -31,6 +31,28 @@ test("equals the plain twin, any alignment, and can be continued", () => {
   );
 });
 
+test("equals the plain twin where inputs are long enough to be folded", () => {
+  const noise = Uint8Array.from({ length: 30_000 }, (_, index) => (index * 2654435761) >>> 13);
+  const length = fc.oneof(
+    fc.integer({ min: 4_000, max: 4_400 }),
+    fc.integer({ max: 20_000, min: 0 }),
+  );
+  fc.assert(
+    fc.property(
+      fc.nat(9_999),
+      length,
+      fc.nat(0xffff_ffff),
+      fc.nat(9_999),
+      (from, size, seed, at) => {
+        const bytes = noise.slice(from, from + size);
+        if (at < size) bytes[at] = (bytes[at] as number) ^ 1;
+        assert.equal(crc32c(bytes, seed), twin(bytes, seed));
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
 test("buffers larger than the scratch area", () => {
   const bytes = Uint8Array.from({ length: 200_003 }, (_, index) => (index * 2654435761) >>> 13);
   assert.equal(crc32c(bytes), twin(bytes));

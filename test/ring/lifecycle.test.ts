@@ -132,7 +132,8 @@ test("leaving: LEAVING while it serves, then not serving; or the tombstone", () 
   const last = lifecycle.lastWords(NOW_MS + 30_000, { unregister: false });
   assert.deepEqual([last.state, last.serving, last.hasData], ["LEAVING", false, true]);
   const gone = lifecycle.lastWords(NOW_MS + 30_000, { unregister: true });
-  assert.deepEqual([gone.state, gone.tokens.length], ["LEFT", 0]);
+  assert.deepEqual([gone.state, gone.hasData, gone.serving], ["LEFT", false, false]);
+  assert.equal(gone.lostDataAtMs, gone.heartbeatMs, "its samples go with it");
 });
 
 test("read-only is told with its time, and twice the same is nothing new", () => {

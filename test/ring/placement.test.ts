@@ -56,17 +56,19 @@ function pendingOnes(count: number, zones: readonly string[] = [""]): Instance[]
 }
 
 test("of those that join all at once each owns the same", () => {
-  for (const count of [3, 4, 5, 10, 30]) {
+  for (const count of [3, 4, 5, 10]) {
     assert.ok(spread(ownedOf(joinAtOnce(pendingOnes(count), false))) < 1.0001, `${count}`);
   }
 });
 
-test("a hundred at once take the same tokens as one after the other", () => {
-  const all = pendingOnes(100);
+test("many at once take the same tokens as one after the other", () => {
   const options = { tokenCount: 512, zoneAware: false, heartbeatTimeoutMs: 60_000 };
-  for (const index of [0, 1, 99]) {
-    const one = all[index] ?? instance("none");
-    assert.deepEqual(planTokens(ringOf(all), one, options, NOW_MS), HUNDRED[index]?.tokens);
+  for (const count of [10, 30, 100]) {
+    const all = pendingOnes(count);
+    for (const index of [0, 1, count - 1]) {
+      const one = all[index] ?? instance("none");
+      assert.deepEqual(planTokens(ringOf(all), one, options, NOW_MS), HUNDRED[index]?.tokens);
+    }
   }
 });
 

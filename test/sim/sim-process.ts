@@ -15,6 +15,7 @@ import {
   DISTRIBUTOR_DEFAULTS,
   INSTANCE_LIMITS_DEFAULTS,
 } from "../../src/distributor/options.ts";
+import { REPLICA_VALUE } from "../../src/distributor/ha-tracker/replica-value.ts";
 import { ReplicatedStore } from "../../src/distributor/replicated-store.ts";
 import { newReplicationMetrics } from "../../src/distributor/replication-metrics.ts";
 import { Ingester } from "../../src/ingester/ingester.ts";
@@ -84,7 +85,7 @@ export class SimProcess {
     this.#machine = machine;
     this.clock = new ProcessClock(machine.clock, options.skewMs);
     const context = this.#context();
-    this.cluster = new Cluster(context, [RING_VALUE]);
+    this.cluster = new Cluster(context, [RING_VALUE, REPLICA_VALUE]);
     this.rings = new Rings(context, this.cluster);
     switch (options.role) {
       case "ingester":

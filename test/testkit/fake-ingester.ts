@@ -1,5 +1,5 @@
 import type {
-  IngesterClient,
+  LocalIngester,
   PushAnswer,
   RejectedSamples,
   SeriesBatch,
@@ -15,7 +15,7 @@ export interface StoredSeries {
  * An ingester in plain maps: it knows series by id once they came with labels, and stores what it is given.
  * Like the real one it reads the batch before its first await.
  */
-export class FakeIngester implements Pick<IngesterClient, "push"> {
+export class FakeIngester implements Pick<LocalIngester, "push"> {
   /** By tenant, then by id in hex. */
   readonly tenants = new Map<string, Map<string, StoredSeries>>();
   /** Series counts of the calls, with labels or without. */

@@ -3,10 +3,16 @@ import { App } from "../../src/app/app.ts";
 import type { Logger } from "../../src/base/logger.ts";
 import { SeededRandom } from "../../src/base/random.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
-import { newKvMetrics } from "../../src/gossip/kv/metrics.ts";
+import { newHaTrackerMetrics } from "../../src/distributor/ha-tracker/metrics.ts";
 import { newGossipMetrics } from "../../src/gossip/metrics.ts";
-import { ingesterReadMetrics } from "../../src/querier/metrics.ts";
+import {
+  IngesterCallMetrics,
+  newGuardCounts,
+  newRpcServerMetrics,
+  registerGuardMetrics,
+} from "../../src/rpc/metrics.ts";
 import { NodeFileSystem } from "../../src/sys/node-file-system.ts";
+import { NodeNetwork } from "../../src/sys/node-network.ts";
 import { SystemClock } from "../../src/sys/system-clock.ts";
 
 const SILENT: Logger = {
@@ -52,26 +58,26 @@ async function allMetrics(): Promise<readonly MetricObject[]> {
     clock: new SystemClock(),
     random: new SeededRandom(1),
     fileSystem: new NodeFileSystem(),
+    network: new NodeNetwork(),
+    hostName: "host",
     logger: SILENT,
     lockDirectory: () => Promise.resolve({ release: () => Promise.resolve() }),
     probe: () => Promise.resolve({ kind: "unreachable", reason: "not asked" }),
   });
   await app.stop();
-  const registries = [app.registry, registryOfUnwiredParts()];
+  const registries = [app.registry, registryOfMembers()];
   return registries.flatMap(
     (registry) => registry.getMetricsAsArray() as unknown as MetricObject[],
   );
 }
 
-/** Parts that the program has and `App` does not build yet; empty, it can go. */
-function registryOfUnwiredParts(): Registry {
+/** What a process has only as a member of a cluster: one with the default configuration is alone. */
+function registryOfMembers(): Registry {
   const registry = new Registry();
+  newHaTrackerMetrics(registry, () => []);
   newGossipMetrics(registry, () => ({ liveCount: 0, healthScore: 0 }));
-  newKvMetrics(registry, () => ({
-    keyCount: 0,
-    queue: { length: 0, sizeBytes: 0, dropped: 0 },
-    tombstones: new Map(),
-  }));
-  ingesterReadMetrics(registry);
+  newRpcServerMetrics(registry, () => 0);
+  new IngesterCallMetrics(registry);
+  registerGuardMetrics(registry, newGuardCounts(), () => []);
   return registry;
 }

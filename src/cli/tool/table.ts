@@ -26,7 +26,7 @@ export function harmless(text: string): string {
   return text.replaceAll(/\p{C}/gu, "?");
 }
 
-/** "3", or "3 of 100 ranges": three significant digits, as the pages show shares. */
+/** "33.4%": three significant digits, as the pages show shares. */
 export function percent(share: number): string {
   return `${Number((100 * share).toPrecision(3))}%`;
 }

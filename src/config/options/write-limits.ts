@@ -4,8 +4,8 @@ import type { MetricRelabelConfig } from "../../model/limits.ts";
 import { bool, choice, duration, float, int, list, structure, text } from "../option.ts";
 
 const labelName = {
-  matches: /^[a-zA-Z_][a-zA-Z0-9_]*$/,
-  say: "is not a label name",
+  matches: /^[a-zA-Z_][a-zA-Z0-9_]{0,1023}$/,
+  say: "is not a label name of at most 1024 bytes",
 };
 
 const relabelConfigs: z.ZodType<readonly MetricRelabelConfig[]> = z.array(
@@ -86,52 +86,45 @@ export const writeLimits = {
     yaml: "limits.accept_ha_samples",
     flag: "distributor.ha-tracker.enable-for-all-users",
     default: false,
-    waitsFor: "HA tracker",
-    doc: "Take samples from one replica of each pair of Prometheus servers.",
+    doc: "Take samples from one replica of each pair of Prometheus servers: a series that has both labels below is stored without the replica label, and only while its replica is the elected one of its cluster. Decided for each series on its own. Needs `distributor.ha_tracker.enable_ha_tracker`.",
   }),
   haClusterLabel: text({
     yaml: "limits.ha_cluster_label",
     flag: "distributor.ha-tracker.cluster",
     default: "cluster",
     ...labelName,
-    waitsFor: "HA tracker",
-    doc: "Label that names the pair.",
+    doc: "Label that names the pair (the cluster). Values of more than 256 bytes are refused.",
   }),
   haReplicaLabel: text({
     yaml: "limits.ha_replica_label",
     flag: "distributor.ha-tracker.replica",
     default: "__replica__",
     ...labelName,
-    waitsFor: "HA tracker",
-    doc: "Label that names the replica.",
+    doc: "Label that names the replica of the pair. Values of more than 256 bytes are refused.",
   }),
   haMaxClusters: int({
     yaml: "limits.ha_max_clusters",
     flag: "distributor.ha-tracker.max-clusters",
     default: 100,
-    waitsFor: "HA tracker",
-    doc: "Pairs followed. 0 is no limit.",
+    doc: "Clusters (pairs) of the tenant that are followed; samples of more are refused. 0 is 10,000, which is also the most there can be. Replicas are limited too: to 16 times this number (and 65,535), over all clusters.",
   }),
   haTrackerUpdateTimeoutMs: duration({
     yaml: "limits.ha_tracker_update_timeout",
     flag: "distributor.ha-tracker.update-timeout",
     default: "15s",
-    waitsFor: "HA tracker",
-    doc: "How often the elected replica's time is written down.",
+    doc: "How often it is written down for the other distributors that the elected replica sends.",
   }),
   haTrackerUpdateTimeoutJitterMaxMs: duration({
     yaml: "limits.ha_tracker_update_timeout_jitter_max",
     flag: "distributor.ha-tracker.update-timeout-jitter-max",
     default: "5s",
-    waitsFor: "HA tracker",
-    doc: "Largest random change of that time.",
+    doc: "Each distributor lengthens or shortens that time by a part of this, chosen at its start, so that one of them spares the others the writing.",
   }),
   haTrackerFailoverTimeoutMs: duration({
     yaml: "limits.ha_tracker_failover_timeout",
     flag: "distributor.ha-tracker.failover-timeout",
     default: "30s",
-    waitsFor: "HA tracker",
-    doc: "How long the elected replica may be silent before another is elected.",
+    doc: "How long the elected replica may be silent before the next one that sends is elected. At least the two above and a second.",
   }),
   dropLabels: list({
     yaml: "limits.drop_labels",

@@ -1,5 +1,5 @@
 /** Distributor, ingester and head: how samples come in and where they stay. */
-import { choice, duration, float, int, path, size } from "../option.ts";
+import { bool, choice, duration, float, int, path, size } from "../option.ts";
 
 export const distributorOptions = {
   maxRecvMsgSizeBytes: size({
@@ -14,6 +14,15 @@ export const distributorOptions = {
     min: 1,
     doc: "How long an ingester may take to store a push. After that the sender gets 500 and repeats it, which does no harm if the samples were stored after all.",
   }),
+  haTracker: {
+    enable: bool({
+      yaml: "distributor.ha_tracker.enable_ha_tracker",
+      flag: "distributor.ha-tracker.enable",
+      default: false,
+      scope: "cluster",
+      doc: "Follow pairs of Prometheus servers that send the same, for tenants with `accept_ha_samples`. Without it such tenants are treated as any other.",
+    }),
+  },
   instanceLimits: {
     maxIngestionRate: float({
       yaml: "distributor.instance_limits.max_ingestion_rate",

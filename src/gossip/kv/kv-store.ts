@@ -13,7 +13,7 @@ import { ProtocolError } from "../codec/protocol-error.ts";
 import type { GossipUser } from "../gossip.ts";
 import { type Broadcast, BroadcastQueue } from "../membership/broadcast-queue.ts";
 import { History, type HistoryEntry } from "./history.ts";
-import type { KvMetrics, KvState } from "./metrics.ts";
+import { type KvMetrics, type KvState, metricKey } from "./metrics.ts";
 import type { KvOptions } from "./options.ts";
 import { decodePairs, encodePairs, joinMessages, KEY_BYTES_MAX, type Pair } from "./pairs.ts";
 import type { ValueType } from "./value-type.ts";
@@ -165,7 +165,8 @@ export class KvStore implements GossipUser {
     const { length, sizeBytes, dropped } = this.#queue;
     const tombstones = new Map<string, number>();
     for (const [key, { type, value }] of this.#entries) {
-      tombstones.set(key, type.tombstoneCount(value));
+      const group = metricKey(key);
+      tombstones.set(group, (tombstones.get(group) ?? 0) + type.tombstoneCount(value));
     }
     return { keyCount: this.#entries.size, queue: { length, sizeBytes, dropped }, tombstones };
   }
@@ -266,7 +267,7 @@ export class KvStore implements GossipUser {
     const kept = type.withoutOldTombstones(value, beforeMs);
     if (kept === value) return;
     const removed = type.tombstoneCount(value) - type.tombstoneCount(kept);
-    this.#metrics.tombstonesRemoved.inc({ key }, removed);
+    this.#metrics.tombstonesRemoved.inc({ key: metricKey(key) }, removed);
     entry.value = kept;
     if (type.isEmpty(kept)) this.#entries.delete(key);
   }

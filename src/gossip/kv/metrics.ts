@@ -21,6 +21,12 @@ export interface KvMetrics {
   readonly tombstonesRemoved: Counter<"key">;
 }
 
+/** "collectors/ring" as it is; of keys with more parts, of which there may be many, the first part: "ha-tracker". */
+export function metricKey(key: string): string {
+  const [first = "", , third] = key.split("/", 3);
+  return third === undefined ? key : first;
+}
+
 export function newKvMetrics(registry: Registry, state: () => KvState): KvMetrics {
   registerGauges(registry, state);
   const registers = [registry];

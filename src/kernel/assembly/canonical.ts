@@ -4,7 +4,10 @@
  *
  *     varint name length | name | varint value length | value
  *
- * Labels with an empty value do not exist. While working, a label is a slot of 16 bytes in `labelSlots`:
+ * Labels with an empty value do not exist. A series of an HA pair is written without its replica label (`setHaLabels`), so
+ * that it is one series whichever of the pair sends it.
+ *
+ * While working, a label is a slot of 16 bytes in `labelSlots`:
  *
  *     0 name address u32 · 4 name length u32 · 8 value address u32 · 12 value length u32
  *
@@ -23,6 +26,8 @@ export const LABEL_NAME_TOO_LONG: i32 = 6;
 export const LABEL_VALUE_INVALID: i32 = 7;
 export const LABEL_VALUE_TOO_LONG: i32 = 8;
 export const LABEL_DUPLICATE: i32 = 9;
+/** 10 to 12 concern samples: remote-write.ts. */
+export const HA_VALUE_TOO_LONG: i32 = 13;
 
 /** The bytes are not protobuf: the whole request is refused. Shared with remote-write.ts. */
 export const MALFORMED: i32 = -3;
@@ -37,6 +42,21 @@ export let canonicalLength: u32 = 0;
 /** Labels counted (without empty values), and the slot to blame for a code that concerns one label. */
 export let labelCount: u32 = 0;
 export let blamedSlot: usize = 0;
+
+/** Cluster and replica become keys that distributors tell each other (docs/formats/ha-replica.md). */
+const HA_VALUE_BYTES_MAX: u32 = 256;
+
+/** Names of the labels that say which pair of senders a series comes from, and which of the pair. */
+let clusterLabel: usize = 0;
+let clusterLabelLength: u32 = 0;
+let replicaLabel: usize = 0;
+let replicaLabelLength: u32 = 0;
+
+/** Their values in the series just checked. The lengths are 0 unless it has both: it then lost its replica label. */
+export let haCluster: usize = 0;
+export let haClusterLength: u32 = 0;
+export let haReplica: usize = 0;
+export let haReplicaLength: u32 = 0;
 
 let characterClasses: usize = 0;
 const CLASS_NAME_START: u8 = 1;
@@ -270,6 +290,58 @@ function isInfoMetric(slot: usize): bool {
   return load<u8>(tail) == 0x5f && load<u32>(tail, 1) == 0x6f666e69;
 }
 
+/** For the series of one request; a `clusterLength` of 0 turns HA off. The names must stay where they are meanwhile. */
+export function setHaLabels(
+  cluster: usize,
+  clusterLength: u32,
+  replica: usize,
+  replicaLength: u32,
+): void {
+  clusterLabel = cluster;
+  clusterLabelLength = clusterLength;
+  replicaLabel = replica;
+  replicaLabelLength = replicaLength;
+  haClusterLength = 0;
+  haReplicaLength = 0;
+}
+
+// @ts-ignore: decorator
+@inline
+function isNamed(slot: usize, name: usize, length: u32): bool {
+  return load<u32>(slot, 4) == length && compareBytes(load<u32>(slot), length, name, length) == 0;
+}
+
+/** Takes the replica label out of a series that has it and a cluster label. The slots are not sorted yet. */
+function takeHaLabels(slots: usize): i32 {
+  haClusterLength = 0;
+  haReplicaLength = 0;
+  if (clusterLabelLength == 0 || labelCount > LABELS_HARD_MAX) return SERIES_VALID;
+  let cluster: usize = 0;
+  let replica: usize = 0;
+  for (let i: u32 = 0; i < labelCount; i++) {
+    const slot = slots + ((<usize>i) << 4);
+    if (isNamed(slot, replicaLabel, replicaLabelLength)) {
+      blamedSlot = slot;
+      if (replica != 0) return LABEL_DUPLICATE;
+      replica = slot;
+    } else if (isNamed(slot, clusterLabel, clusterLabelLength)) cluster = slot;
+  }
+  if (cluster == 0 || replica == 0) return SERIES_VALID;
+  if (!isUtf8(load<u32>(replica, 8), load<u32>(replica, 12))) return LABEL_VALUE_INVALID;
+  if (load<u32>(replica, 12) > HA_VALUE_BYTES_MAX) return HA_VALUE_TOO_LONG;
+  blamedSlot = cluster;
+  if (load<u32>(cluster, 12) > HA_VALUE_BYTES_MAX) return HA_VALUE_TOO_LONG;
+  haCluster = load<u32>(cluster, 8);
+  haClusterLength = load<u32>(cluster, 12);
+  haReplica = load<u32>(replica, 8);
+  haReplicaLength = load<u32>(replica, 12);
+  labelCount--;
+  // The others move up, so that labels that came sorted need no sorting.
+  const last = slots + ((<usize>labelCount) << 4);
+  for (let slot = replica; slot < last; slot += 16) v128.store(slot, v128.load(slot + 16));
+  return SERIES_VALID;
+}
+
 function checkSeries(
   slots: usize,
   utf8Names: bool,
@@ -334,7 +406,7 @@ function writeVarint(p: usize, value: u32): usize {
 /** Copies in steps of 16: runs over into the slack of both buffers. */
 // @ts-ignore: decorator
 @inline
-function writeBytes(p: usize, from: usize, length: u32): usize {
+export function writeBytes(p: usize, from: usize, length: u32): usize {
   const end = p + length;
   while (p < end) {
     v128.store(p, v128.load(from));
@@ -377,6 +449,8 @@ export function canonicalise(
   let code = decodeLabels(at, at + length);
   if (code < 0) return code;
   const slots = addressOf(labelSlots);
+  code = takeHaLabels(slots);
+  if (code != SERIES_VALID) return code;
   code = checkSeries(slots, utf8Names, labelsMax, infoLabelsMax);
   if (code != SERIES_VALID) return code;
   if (!isSorted(slots, labelCount)) sortSlots(slots, labelCount);

@@ -35,6 +35,7 @@ export {
   unknownAddress,
   unknownLength,
 } from "./head";
+export { clearHaPairs, forgetHaPairs } from "./ha-pairs";
 export { collect, collectLabels, columnAddress, columnLength, endCollect } from "./head-collect";
 export { exportPairs, exportSeries, replayEntries } from "./head-entries";
 export {

@@ -7,9 +7,11 @@
  *     16 latest timestamp f64       24 earliest timestamp f64 (both inclusive, within ±2^53)
  *     32 labels u32                 36 labels of info series    40 name bytes             44 value bytes
  *     48 wanted rows u32            52 resend pass u32 (0, 1)
+ *     56 HA pairs that the tenant has u16, 58 and may have u16
+ *     60 bytes of the name of the HA cluster label u16 (0: HA is off), 62 and of the replica label u16
  *     64 rows u32                   68 samples u32              72 series of request u32  76 samples of request u32
  *     80 exemplars u32              84 histograms u32           88 metadata u32           92 series with duplicates u32
- *     96 series not in table u32   100 decoded bytes u32       104 error records u32
+ *     96 series not in table u32   100 decoded bytes u32       104 error records u32      108 new HA pairs u32
  *    112 latest accepted timestamp i64 (i64.MIN without samples)
  *    120 malformed at u32 (offset in decoded)
  *    128 by code 0..15: series u32, samples u32

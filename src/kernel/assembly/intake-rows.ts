@@ -3,6 +3,7 @@
  * series is read, and belong to nobody until `appendRow` takes them; leaving `sampleCount` as it is forgets them.
  *
  *     ids 16 B/row · tokens u32/row · offsets u32/row + 1 · times i64/sample · values f64/sample
+ *     haPairs u32/row, while HA is on: number of the row's pair (ha-pairs.ts), 0 = none, 0xffffffff = one too many
  *     labels, labelOffsets u32/row + 1 (in the first pass a row has labels if its series is new to the table)
  *     seen      u32 slots of a hash table over the timestamps of one series, for duplicates
  */
@@ -14,6 +15,7 @@ export let tokens: usize = 0;
 export let offsets: usize = 0;
 export let times: usize = 0;
 export let values: usize = 0;
+export let haPairs: usize = 0;
 export let labels: usize = 0;
 export let labelOffsets: usize = 0;
 let seen: usize = 0;
@@ -31,6 +33,7 @@ export function newRowBuffers(): void {
   offsets = newBuffer();
   times = newBuffer();
   values = newBuffer();
+  haPairs = newBuffer();
   labels = newBuffer();
   labelOffsets = newBuffer();
   seen = newBuffer();
@@ -43,6 +46,7 @@ export function rowGuardsIntact(): bool {
     guardIntact(offsets) &&
     guardIntact(times) &&
     guardIntact(values) &&
+    guardIntact(haPairs) &&
     guardIntact(labels) &&
     guardIntact(labelOffsets) &&
     guardIntact(seen)
@@ -95,6 +99,12 @@ export function appendRow(idLow: u64, idHigh: u64, token: u32, count: u32): void
   store<u32>(offsetsAt + (row << 2), sampleCount);
   sampleCount = count;
   rowCount++;
+}
+
+/** Before `appendRow`, for every row of a request or for none. */
+export function appendHaPair(pair: u32): void {
+  const at = reserve(haPairs, rowCount << 2, (rowCount + 1) << 2);
+  store<u32>(at + ((<usize>rowCount) << 2), pair);
 }
 
 /** Before `appendRow`: the canonical labels just written (canonical.ts) go with the row, if it is to have labels. */

@@ -6,7 +6,8 @@
  *                the home of a slot is mark & mask, so growing and deleting never look at entries
  *     entries    in segments of 16,384 × 48 bytes, addressed through a directory (they never move):
  *                0 raw h1 u64 · 8 raw h2 u64 · 16 id h1 u64 · 24 id h2 u64 · 32 ring token u32
- *                36 tenant u32 (0 = free) · 40 touched u32 · 44 next free entry + 1 u32
+ *                36 tenant u32 (0 = free) · 40 touched u32 · 44 HA pair u32 (ha-pairs.ts; 0 = none)
+ *                in a free entry: 16 next free entry + 1 u32
  *
  * Entries lie in order of insertion, and senders repeat their series in the same order, so the entry after the
  * one found last is tried before the slots: in the ordinary case a lookup is one sequential read.
@@ -56,7 +57,7 @@ function isEntry(at: usize, low: u64, high: u64, tenant: u32): bool {
   return load<u64>(at) == low && load<u64>(at, 8) == high && load<u32>(at, 36) == tenant;
 }
 
-/** Address of the entry (id at +16, token at +32), or 0. */
+/** Address of the entry (id at +16, token at +32, HA pair at +44), or 0. */
 export function findSeries(low: u64, high: u64, tenant: u32): usize {
   if (nextGuess < entryEnd) {
     const at = entryAt(nextGuess);
@@ -94,6 +95,7 @@ export function insertSeries(
   idLow: u64,
   idHigh: u64,
   token: u32,
+  haPair: u32,
 ): void {
   if (liveCount >= entriesMax) return;
   if ((<u64>liveCount + 1) * 4 > (<u64>slotCount) * 3) growSlots();
@@ -106,6 +108,7 @@ export function insertSeries(
   store<u32>(at, token, 32);
   store<u32>(at, tenant, 36);
   store<u32>(at, 1, 40);
+  store<u32>(at, haPair, 44);
   placeSlot((<u64>(<u32>(low >> 32)) << 32) | (entry + 1));
   liveCount++;
   nextGuess = entry + 1;
@@ -114,7 +117,7 @@ export function insertSeries(
 function takeEntry(): u32 {
   if (freeEntry != 0) {
     const entry = freeEntry - 1;
-    freeEntry = load<u32>(entryAt(entry), 44);
+    freeEntry = load<u32>(entryAt(entry), 16);
     return entry;
   }
   if (entryEnd >> SEGMENT_SHIFT >= segmentCount) {
@@ -176,7 +179,7 @@ export function sweepKnownSeries(part: u32, parts: u32): u32 {
     }
     removeSlot(<u32>(load<u64>(at) >> 32), entry);
     store<u32>(at, 0, 36);
-    store<u32>(at, freeEntry, 44);
+    store<u32>(at, freeEntry, 16);
     freeEntry = entry + 1;
     liveCount--;
     dropped++;

@@ -18,25 +18,37 @@
  *
  *     body      compressed bytes, written by the host          tenant   name of the tenant | 16 bytes for an id
  *     decoded   WriteRequest                                   gathered labels that did not lie together
- *     wanted    u32 row numbers, rising (resend pass)          and those of the rows (intake-rows.ts)
+ *     wanted    u32 row numbers, rising (resend pass)          haLabels name of the cluster label | of the replica label
+ *     and those of the rows (intake-rows.ts) and of new HA pairs (ha-pairs.ts)
  */
 import {
   blamedSlot,
   canonical,
   canonicalise,
   canonicalLength,
+  haClusterLength,
   labelSlots,
   MALFORMED,
   METRIC_NAME_MISSING,
   prepareCanonical,
   readVarint,
+  setHaLabels,
   skipField,
   varint,
 } from "./canonical";
 import { addressOf, capacityOf, guardIntact, newBuffer, reserve } from "./guarded-buffer";
+import {
+  beginHaPairs,
+  HA_PAIR_REFUSED,
+  internHaPair,
+  newHaPairs,
+  newHaPairsIntact,
+  prepareHaPairs,
+} from "./ha-pairs";
 import { hashHigh, hashLow, murmur3 } from "./hash";
 import { blame, bump, clearReport, control, newControl } from "./intake-report";
 import {
+  appendHaPair,
   appendLabels,
   appendRow,
   beginRows,
@@ -44,6 +56,7 @@ import {
   endRows,
   firstDuplicate,
   growSamples,
+  haPairs,
   ids,
   labelOffsets,
   labels,
@@ -58,6 +71,7 @@ import {
   values,
 } from "./intake-rows";
 import { findSeries, insertSeries } from "./known-series";
+import { readSample, sampleTime, sampleValue } from "./sample";
 import { snappyDeclaredLength, snappyDecode } from "./snappy";
 
 const BAD_SNAPPY: i32 = -1;
@@ -73,6 +87,7 @@ let tenantName: usize = 0;
 let decoded: usize = 0;
 let gathered: usize = 0;
 let wanted: usize = 0;
+let haLabels: usize = 0;
 
 let hashSeed: u64 = 0;
 let decodedAt: usize = 0;
@@ -85,6 +100,7 @@ let timeMax: i64 = 0;
 let timeMin: i64 = 0;
 let tenant: u32 = 0;
 let resend: bool = false;
+let haOn: bool = false;
 
 /** Must be called once, before anything else. `seedLow/High`: chance, so that nobody can aim at one slot. */
 export function intakeStart(seedLow: u32, seedHigh: u32): usize {
@@ -95,19 +111,25 @@ export function intakeStart(seedLow: u32, seedHigh: u32): usize {
   decoded = newBuffer();
   gathered = newBuffer();
   wanted = newBuffer();
+  haLabels = newBuffer();
   newRowBuffers();
   prepareCanonical();
+  prepareHaPairs(hashSeed);
   return control;
 }
 
-/** Where the host writes: 0 body, 1 name of the tenant, 2 wanted rows. Room for `length` bytes. */
+/** Where the host writes: 0 body, 1 name of the tenant, 2 wanted rows, 3 names of the HA labels. Room for `length` bytes. */
 export function intakeInput(which: u32, length: u32): usize {
   if (which == 0) return reserve(body, 0, length);
   if (which == 1) return reserve(tenantName, 0, length + 16);
-  return reserve(wanted, 0, length);
+  if (which == 2) return reserve(wanted, 0, length);
+  return reserve(haLabels, 0, length);
 }
 
-/** Where the host reads: 0 decoded, 1 ids, 2 tokens, 3 offsets, 4 times, 5 values, 6 labels, 7 label offsets. */
+/**
+ * Where the host reads: 0 decoded, 1 ids, 2 tokens, 3 offsets, 4 times, 5 values, 6 labels, 7 label offsets, 8 HA pairs,
+ * 9 new HA pairs.
+ */
 export function intakeOutput(which: u32): usize {
   if (which == 0) return addressOf(decoded);
   if (which == 1) return addressOf(ids);
@@ -116,7 +138,9 @@ export function intakeOutput(which: u32): usize {
   if (which == 4) return addressOf(times);
   if (which == 5) return addressOf(values);
   if (which == 6) return addressOf(labels);
-  return addressOf(labelOffsets);
+  if (which == 7) return addressOf(labelOffsets);
+  if (which == 8) return addressOf(haPairs);
+  return addressOf(newHaPairs);
 }
 
 /** Bytes of the largest buffer, to tell whether one request of unusual size has left much behind. */
@@ -134,6 +158,8 @@ export function intakeGuardsIntact(): u32 {
     guardIntact(decoded) &&
     guardIntact(gathered) &&
     guardIntact(wanted) &&
+    guardIntact(haLabels) &&
+    newHaPairsIntact() &&
     rowGuardsIntact() &&
     guardIntact(canonical) &&
     guardIntact(labelSlots);
@@ -170,6 +196,11 @@ function begin(decodedBytes: u32): void {
   timeMin = <i64>load<f64>(control, 24);
   tenant = load<u32>(control, 4);
   resend = load<u32>(control, 52) != 0;
+  const clusterLabelLength: u32 = load<u16>(control, 60);
+  const labelsAt = addressOf(haLabels);
+  setHaLabels(labelsAt, clusterLabelLength, labelsAt + clusterLabelLength, load<u16>(control, 62));
+  haOn = clusterLabelLength != 0;
+  beginHaPairs();
   beginRows(decodedBytes);
 }
 
@@ -205,35 +236,6 @@ function walkRequest(start: usize, end: usize): i32 {
     p = seriesEnd;
   }
   return 0;
-}
-
-/** Timestamp and value (as bits) of the sample that `readSample` read. */
-let sampleTime: i64 = 0;
-let sampleValue: u64 = 0;
-
-/** Any legal form of Sample in [p, end). False when malformed. */
-function readSample(p: usize, end: usize): bool {
-  sampleTime = 0;
-  sampleValue = 0;
-  while (p < end) {
-    p = readVarint(p, end);
-    if (p == 0) return false;
-    const tag = varint;
-    if (tag == 9) {
-      if (end - p < 8) return false;
-      sampleValue = load<u64>(p);
-      p += 8;
-    } else if (tag == 16) {
-      p = readVarint(p, end);
-      if (p == 0) return false;
-      sampleTime = <i64>varint;
-    } else {
-      if (tag >> 3 == 1 || tag >> 3 == 2) return false;
-      p = skipField(tag, p, end);
-      if (p == 0) return false;
-    }
-  }
-  return true;
 }
 
 /** Reads one TimeSeries, looks it up, and appends its row or records what is wrong with it. */
@@ -401,10 +403,12 @@ function finishSeries(
   let idLow: u64 = 0;
   let idHigh: u64 = 0;
   let token: u32 = 0;
+  let haPair: u32 = 0;
   if (entry != 0) {
     idLow = load<u64>(entry, 16);
     idHigh = load<u64>(entry, 24);
     token = load<u32>(entry, 32);
+    haPair = load<u32>(entry, 44);
   } else {
     bump(96);
     const rawLow = hashLow;
@@ -419,7 +423,11 @@ function finishSeries(
     idLow = hashLow;
     idHigh = hashHigh;
     token = ringToken(idLow, idHigh);
-    insertSeries(rawLow, rawHigh, tenant, idLow, idHigh, token);
+    if (haClusterLength != 0) haPair = internHaPair(tenant);
+    // The resend pass works by the limits of the first one, which may be others by now: it teaches the table nothing.
+    if (!resend && haPair != HA_PAIR_REFUSED) {
+      insertSeries(rawLow, rawHigh, tenant, idLow, idHigh, token, haPair);
+    }
   }
   if (badSample != 0) {
     blame(badSample, offset, length, samples, badTime, 0);
@@ -439,10 +447,18 @@ function finishSeries(
     if (wantedIndex >= load<u32>(control, 48)) return 0;
     if (load<u32>(addressOf(wanted) + ((<usize>wantedIndex) << 2)) != number) return 0;
     wantedIndex++;
-    if (entry != 0 && validate(labelsAt, labelsLength) != 0) return malformed(start);
+    if (entry != 0) {
+      if (validate(labelsAt, labelsLength) != 0) return malformed(start);
+      // For the same reason: an id must be that of the labels it goes with.
+      murmur3(addressOf(canonical), canonicalLength, 0);
+      idLow = hashLow;
+      idHigh = hashHigh;
+      token = ringToken(idLow, idHigh);
+    }
   }
   // A series new to this table is likely new to the ingester: its labels go along, which spares a second pass.
   appendLabels(resend || entry == 0);
+  if (haOn) appendHaPair(haPair);
   appendRow(idLow, idHigh, token, count);
   latestTime = max<i64>(latestTime, latest);
   return 0;

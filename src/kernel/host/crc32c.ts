@@ -2,7 +2,7 @@ import { instantiateKernel } from "./module.ts";
 
 /**
  * CRC-32C of host bytes. Bytes are copied block by block into a small kernel instance of its own
- * (memory stays at the scratch block plus the tables, whatever the input).
+ * (memory stays at the scratch block plus what crc32c.ts takes once, whatever the input).
  */
 interface Crc32cExports {
   alloc(sizeBytes: number): number;
@@ -18,7 +18,7 @@ class Crc32cKernel {
 
   constructor() {
     this.#scratchAt = this.#kernel.alloc(SCRATCH_BYTES);
-    // The first call makes the tables; nothing grows the memory after it, so the view stays valid.
+    // The first call takes all memory there is to take; nothing grows it after that, so the view stays valid.
     this.#kernel.crc32c(this.#scratchAt, 0, 0);
     this.#scratch = new Uint8Array(this.#kernel.memory.buffer, this.#scratchAt, SCRATCH_BYTES);
   }

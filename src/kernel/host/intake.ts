@@ -1,5 +1,6 @@
 import { assert } from "../../base/assert.ts";
 import { OpError } from "../../base/errors.ts";
+import { HA_OFF, type HaControl, type HaLabels, type HaPair, readHaPairs } from "./ha-pairs.ts";
 import { instantiateKernel } from "./module.ts";
 
 /**
@@ -29,6 +30,8 @@ export interface IntakeLimits {
   /** Inclusive, integers within ±2^53. */
   readonly minTimeMs: number;
   readonly maxTimeMs: number;
+  /** Absent: HA is off for the tenant. */
+  readonly ha?: HaLabels;
 }
 
 export type IntakeAnswer = IntakeRows | IntakeFailure;
@@ -52,6 +55,11 @@ export interface IntakeRows {
   readonly values: Float64Array;
   /** Ring token of each series. */
   readonly tokens: Uint32Array;
+  /**
+   * With HA on: of each row the number of its pair, which is `pairs[number - 1]`; 0 for a row of no pair, HA_PAIR_REFUSED for
+   * one of a pair that is one too many.
+   */
+  readonly ha?: { readonly numbers: Uint32Array; readonly pairs: readonly HaPair[] };
   /** Of series that were new to the table of known series; the others' are empty. */
   readonly labels?: { readonly bytes: Uint8Array; readonly offsets: Uint32Array };
   readonly counts: IntakeCounts;
@@ -89,6 +97,7 @@ export const REJECT_CODES = [
   "too-far-in-future",
   "too-far-in-past",
   "sample-duplicate-timestamp",
+  "ha-label-value-too-long",
 ] as const;
 
 export type RejectCode = Exclude<(typeof REJECT_CODES)[number], "">;
@@ -127,12 +136,14 @@ interface IntakeExports {
   knownSeriesLimit(max: number): void;
   knownSeriesCount(): number;
   clearKnownSeries(): void;
+  clearHaPairs(): void;
+  forgetHaPairs(tenantNumber: number): void;
   intakeLargestBuffer(): number;
   sweepKnownSeries(part: number, parts: number): number;
   memoryUsed(): number;
 }
 
-const INPUT = { body: 0, tenant: 1, wanted: 2 };
+const INPUT = { body: 0, tenant: 1, wanted: 2, haLabels: 3 };
 const OUTPUT = {
   decoded: 0,
   ids: 1,
@@ -142,6 +153,8 @@ const OUTPUT = {
   values: 5,
   labels: 6,
   labelOffsets: 7,
+  haPairs: 8,
+  newHaPairs: 9,
 };
 const FAILURES: Readonly<Record<number, IntakeFailure["kind"]>> = {
   [-1]: "bad-snappy",
@@ -160,6 +173,13 @@ const PROBLEM_SERIES_BYTES_MAX = 1 << 20;
 
 const utf8 = new TextDecoder();
 
+interface KnownTenant {
+  readonly number: number;
+  readonly name: Uint8Array;
+  /** By number - 1. */
+  pairs: HaPair[];
+}
+
 export class IntakeKernel {
   readonly #options: IntakeOptions;
   #kernel!: IntakeExports & { readonly memory: { readonly buffer: ArrayBuffer } };
@@ -168,7 +188,7 @@ export class IntakeKernel {
   /** Whether the buffers hold the rows of a body that could be read. */
   #hasRows = false;
   /** Numbers are never reused, so an entry of a tenant that was forgotten can match nobody else. */
-  readonly #tenants = new Map<string, { readonly number: number; readonly name: Uint8Array }>();
+  readonly #tenants = new Map<string, KnownTenant>();
   #lastTenantNumber = 0;
 
   constructor(options: IntakeOptions) {
@@ -222,10 +242,15 @@ export class IntakeKernel {
   /** Rules of validation changed: every series must be looked at again. */
   forgetSeries(): void {
     this.#kernel.clearKnownSeries();
+    this.#kernel.clearHaPairs();
+    this.#clearPairs();
   }
 
-  /** The tenant is idle; its series go with the next sweeps. */
+  /** The tenant is idle, or has more HA pairs than it can use at once; its series go with the next sweeps. */
   forgetTenant(tenant: string): void {
+    const known = this.#tenants.get(tenant);
+    if (known === undefined) return;
+    if (known.pairs.length > 0) this.#kernel.forgetHaPairs(known.number);
     this.#tenants.delete(tenant);
   }
 
@@ -272,7 +297,12 @@ export class IntakeKernel {
       this.#options.hashSeedHigh,
     );
     this.#kernel.knownSeriesLimit(this.#options.knownSeriesMax);
+    this.#clearPairs();
     this.#refresh();
+  }
+
+  #clearPairs(): void {
+    for (const known of this.#tenants.values()) known.pairs = [];
   }
 
   #refresh(): void {
@@ -305,40 +335,42 @@ export class IntakeKernel {
     const tenantAt = this.#kernel.intakeInput(INPUT.tenant, known.name.length) >>> 0;
     const wantedAt =
       wanted === undefined ? 0 : this.#kernel.intakeInput(INPUT.wanted, 4 * wanted.length) >>> 0;
+    const ha = limits.ha === undefined ? undefined : this.#writeHaLabels(limits.ha);
     const memory = this.#kernel.memory.buffer;
     new Uint8Array(memory, bodyAt, body.length).set(body);
     new Uint8Array(memory, tenantAt, known.name.length).set(known.name);
     if (wanted !== undefined) new Uint32Array(memory, wantedAt, wanted.length).set(wanted);
     this.#refresh();
-    this.#writeControl(known.number, known.name.length, limits, wanted);
+    this.#writeControl(known, limits, wanted);
+    this.#writeHaControl(known.pairs.length, ha);
     const code = this.#kernel.intake(body.length);
     this.#refresh();
+    for (const pair of this.#newPairs()) known.pairs.push(pair);
     if (code < 0) return this.#failure(code);
     this.#hasRows = true;
-    return this.#rows();
+    return this.#rows(ha === undefined ? undefined : known.pairs);
   }
 
-  #tenant(name: string): { readonly number: number; readonly name: Uint8Array } {
+  #tenant(name: string): KnownTenant {
     let known = this.#tenants.get(name);
     if (known === undefined) {
       this.#lastTenantNumber++;
       assert(this.#lastTenantNumber < 2 ** 32, "tenant numbers used up");
-      known = { number: this.#lastTenantNumber, name: Buffer.from(name) };
+      known = { number: this.#lastTenantNumber, name: Buffer.from(name), pairs: [] };
       this.#tenants.set(name, known);
     }
     return known;
   }
 
   #writeControl(
-    tenantNumber: number,
-    tenantBytes: number,
+    { number, name }: KnownTenant,
     limits: IntakeLimits,
     wanted: Uint32Array | undefined,
   ): void {
     const control = this.#control;
     control.setUint32(0, limits.decodedBytesMax, true);
-    control.setUint32(4, tenantNumber, true);
-    control.setUint32(8, tenantBytes, true);
+    control.setUint32(4, number, true);
+    control.setUint32(8, name.length, true);
     control.setUint32(12, limits.utf8Names ? 1 : 0, true);
     control.setFloat64(16, limits.maxTimeMs, true);
     control.setFloat64(24, limits.minTimeMs, true);
@@ -348,6 +380,29 @@ export class IntakeKernel {
     control.setUint32(44, limits.valueBytesMax, true);
     control.setUint32(48, wanted?.length ?? 0, true);
     control.setUint32(52, wanted === undefined ? 0 : 1, true);
+  }
+
+  /** May grow the memory. */
+  #writeHaLabels({ clusterLabel, replicaLabel, pairsMax }: HaLabels): HaControl {
+    const names = Buffer.from(clusterLabel + replicaLabel);
+    const clusterBytes = Buffer.byteLength(clusterLabel);
+    const at = this.#kernel.intakeInput(INPUT.haLabels, names.length) >>> 0;
+    new Uint8Array(this.#kernel.memory.buffer, at, names.length).set(names);
+    return { clusterBytes, replicaBytes: names.length - clusterBytes, pairsMax };
+  }
+
+  #writeHaControl(pairs: number, ha: HaControl | undefined): void {
+    const { clusterBytes, replicaBytes, pairsMax } = ha ?? HA_OFF;
+    for (const [index, value] of [pairs, pairsMax, clusterBytes, replicaBytes].entries()) {
+      assert(value <= 0xffff, "a number of the HA tracker has more than 16 bits");
+      this.#control.setUint16(56 + 2 * index, value, true);
+    }
+  }
+
+  #newPairs(): HaPair[] {
+    const count = this.#control.getUint32(108, true);
+    if (count === 0) return [];
+    return readHaPairs(this.#kernel.memory.buffer, this.#output(OUTPUT.newHaPairs), count);
   }
 
   #failure(code: number): IntakeFailure {
@@ -360,7 +415,7 @@ export class IntakeKernel {
     };
   }
 
-  #rows(): IntakeRows {
+  #rows(pairs: readonly HaPair[] | undefined): IntakeRows {
     const control = this.#control;
     const memory = this.#kernel.memory.buffer;
     const rows = control.getUint32(64, true);
@@ -376,6 +431,7 @@ export class IntakeKernel {
       timestampsMs: new BigInt64Array(memory, this.#output(OUTPUT.times), samples),
       values: new Float64Array(memory, this.#output(OUTPUT.values), samples),
       tokens: new Uint32Array(memory, this.#output(OUTPUT.tokens), rows),
+      ...(pairs === undefined ? {} : { ha: { numbers: this.#haNumbers(rows), pairs } }),
       ...(labels.bytes.length > 0 ? { labels } : {}),
       counts: {
         series: control.getUint32(72, true),
@@ -390,6 +446,13 @@ export class IntakeKernel {
       rejections: problems.length === 0 ? [] : this.#rejections(),
       problems,
     };
+  }
+
+  #haNumbers(rows: number): Uint32Array {
+    const memory = this.#kernel.memory.buffer;
+    return rows === 0
+      ? new Uint32Array(0)
+      : new Uint32Array(memory, this.#output(OUTPUT.haPairs), rows);
   }
 
   #labels(rows: number): { bytes: Uint8Array; offsets: Uint32Array } {

@@ -47,7 +47,7 @@ export async function evict(
     return EXIT.ok;
   }
   const answer = await client.forget(id, force);
-  if (answer.kind === "alive") {
+  if (answer.kind === "refused") {
     say(`refused by ${client.url}: ${harmless(answer.message)}`);
     report("refused");
     return EXIT.refused;

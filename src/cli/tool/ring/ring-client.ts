@@ -22,8 +22,8 @@ export interface RingQuestion {
 
 export type ForgetAnswer =
   | { readonly kind: "forgotten" }
-  /** The member itself refuses: it sees a live instance. */
-  | { readonly kind: "alive"; readonly message: string }
+  /** The member itself has something against it: it may know more than its page said. */
+  | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "unknown" };
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -67,7 +67,7 @@ export class RingClient {
     const form = isForced ? { forget: id, force: "true" } : { forget: id };
     const { status, body } = await this.#request("POST", this.#endpoint, form);
     if (status === 200 || status === 302) return { kind: "forgotten" };
-    if (status === 409) return { kind: "alive", message: errorOf(body) };
+    if (status === 409) return { kind: "refused", message: errorOf(body) };
     if (status === 404) return { kind: "unknown" };
     throw new CommandError(`${this.#endpoint}: ${status} ${errorOf(body)}`);
   }

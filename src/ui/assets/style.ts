@@ -1,4 +1,4 @@
-/** The one style sheet and the one script of all pages. No page loads anything from elsewhere. */
+/** The style of all pages; what only the pages of the cluster need stands in cluster-style.ts. */
 export const STYLE = `
 :root {
   color-scheme: light dark;
@@ -45,21 +45,4 @@ th { color: var(--soft); font-weight: 550; }
 td.number, th.number { text-align: right; }
 tr:last-child td { border-bottom: 0; }
 footer { color: var(--soft); padding-top: .4rem; padding-bottom: 2rem; font-size: .87rem; }
-`;
-
-/** Puts the figures of ui/status.json into the elements that name them, every five seconds while the page is seen. */
-export const SCRIPT = `
-const elements = document.querySelectorAll("[data-live]");
-const source = document.currentScript.dataset.source;
-async function refresh() {
-  if (document.hidden) return;
-  const answer = await window.fetch(source, { headers: { accept: "application/json" } }).catch(() => undefined);
-  if (!answer?.ok) return;
-  const figures = await answer.json();
-  for (const element of elements) {
-    const text = figures[element.dataset.live];
-    if (text !== undefined) element.textContent = text;
-  }
-}
-window.setInterval(refresh, 5000);
 `;
