@@ -90,7 +90,9 @@ export function metaOf(meta: Uint8Array): Record<string, string> {
     const parsed: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(meta));
     if (typeof parsed !== "object" || parsed === null) return {};
     return Object.fromEntries(
-      Object.entries(parsed).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+      Object.entries(parsed).filter(
+        (entry): entry is [string, string] => typeof entry[1] === "string",
+      ),
     );
   } catch {
     return {};

@@ -144,11 +144,16 @@ export class IngesterLife {
   async shutdown(): Promise<void> {
     this.#mustRun();
     const { ingester, member } = this.#deps;
-    this.#isShutDown = true;
     await ingester.maintain();
+    // Somebody else may have asked for the same meanwhile.
+    this.#mustRun();
+    this.#isShutDown = true;
     await member.leave({ unregister: true });
     await ingester.stop();
-    this.#deps.logger.warn({}, "the ingester was shut down on request; the process waits for its end");
+    this.#deps.logger.warn(
+      {},
+      "the ingester was shut down on request; the process waits for its end",
+    );
   }
 
   #mustRun(): void {

@@ -200,8 +200,10 @@ export class Lifecycle {
 
 /** The file of the tokens goes with the disk: one that had data and comes without it has lost its disk. */
 function lostDataAtMs(known: Instance | undefined, kept: Uint32Array, nowMs: number): number {
-  if (kept.length > 0 || known === undefined) return 0;
-  return known.hasData ? nowMs : known.lostDataAtMs;
+  if (known === undefined) return 0;
+  if (kept.length === 0 && known.hasData) return nowMs;
+  // Forgotten with its data, it brings that back; what a member has lost stays lost.
+  return kept.length > 0 && !isMember(known) ? 0 : known.lostDataAtMs;
 }
 
 function isSame(left: Uint32Array, right: Uint32Array): boolean {

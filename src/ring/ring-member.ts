@@ -42,6 +42,7 @@ export class RingMember {
   #timer: Timer | undefined;
   #tokensOnDisk: Uint32Array = NO_TOKENS;
   #writing: Promise<void> = Promise.resolve();
+  #hasBeenActive = false;
   #isGone = false;
 
   constructor(options: RingMemberOptions, deps: RingMemberDependencies) {
@@ -143,13 +144,16 @@ export class RingMember {
   /** On disk only once it is ACTIVE: a file says that there may be data. One that unregisters loses its claim. */
   #keepTokens({ tokens, state }: Instance): void {
     const { tokensFile } = this.#options;
-    if (tokensFile === undefined || tokens === this.#tokensOnDisk) return;
-    if (state === "PENDING" || state === "JOINING") return;
-    this.#tokensOnDisk = tokens;
+    if (tokensFile === undefined) return;
+    if (state === "ACTIVE") this.#hasBeenActive = true;
+    const hasLeft = state === "LEFT";
+    const kept = hasLeft ? NO_TOKENS : tokens;
+    if (kept === this.#tokensOnDisk || (!hasLeft && !this.#hasBeenActive)) return;
+    this.#tokensOnDisk = kept;
     const { files, logger } = this.#deps;
     const write = async (): Promise<void> => {
       try {
-        if (state === "LEFT") await files.remove(tokensFile);
+        if (hasLeft) await files.remove(tokensFile);
         else await writeTokenFile(files, tokensFile, tokens);
       } catch (error) {
         logger.error({ err: error, file: tokensFile }, "the tokens could not be written");

@@ -17,7 +17,7 @@ import {
 } from "../../src/distributor/options.ts";
 import { REPLICA_VALUE } from "../../src/distributor/ha-tracker/replica-value.ts";
 import { ReplicatedStore } from "../../src/distributor/replicated-store.ts";
-import { newReplicationMetrics } from "../../src/distributor/replication-metrics.ts";
+import { newReplicationMetrics } from "../../src/distributor/metrics.ts";
 import { Ingester } from "../../src/ingester/ingester.ts";
 import { IngesterLife } from "../../src/ingester/ingester-life.ts";
 import { ingesterMetrics } from "../../src/ingester/metrics.ts";
