@@ -209,7 +209,7 @@ test("keys that wait for a feature are told, once for each feature, also when th
   });
   assert.deepEqual(warnings, [
     'read and checked, but without effect until this version has the feature "compactor": compactor.sharding_ring.instance_id (m.yaml:1:42), compactor.sharding_ring.heartbeat_period (m.yaml:1:63)',
-    'read and checked, but without effect until this version has the feature "query frontend": limits.results_cache_ttl (m.yaml:2:10)',
+    'read and checked, but without effect until this version has the feature "query frontend": limits.results_cache_ttl (m.yaml:2:29)',
   ]);
 });
 

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { OpError } from "../../src/base/errors.ts";
-import { type HttpFixture, newHttpFixture } from "./http-fixture.ts";
+import { newHttpFixture } from "./http-fixture.ts";
 
 /** The lines about a request to a route that answers so; nothing else is logged above debug. */
 async function linesOf(
-  answer: Parameters<HttpFixture["server"]["app"]["get"]>[1],
+  answer: (request: FastifyRequest, reply: FastifyReply) => unknown,
 ): Promise<readonly { readonly level: string; readonly message: string }[]> {
   const { server, logger } = newHttpFixture();
-  server.routes((app) => app.get("/it", answer));
+  server.routes((app) => void app.get("/it", answer));
   const { port } = await server.listen();
   await (await fetch(`http://127.0.0.1:${port}/it`)).text();
   await server.shutdown();
