@@ -6,7 +6,7 @@ import { readSeriesSet } from "../testkit/read-series-set.ts";
 import { convergenceFaults, isConverged } from "./convergence.ts";
 import { type Fault, losesUnnoticed, planRun, type RunPlan } from "./plan.ts";
 import { Acknowledged } from "./record.ts";
-import { type SimNode, SimCluster } from "./sim-cluster.ts";
+import { SimCluster, type SimNode } from "./sim-cluster.ts";
 import { type Push, pushOf, TENANT } from "./workload.ts";
 
 export interface RunReport {
