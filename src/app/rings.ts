@@ -151,10 +151,10 @@ export class Rings {
   }
 }
 
-/** What the operator set for this ring, or for the ingester ring, or the name of the machine. */
+/** What the operator set for this ring, or for the ingester ring, or for gossip, or the name of the machine. */
 export function instanceId(name: RingName, config: Config, hostName: string): string {
   const own = name === "ingester" ? "" : config[`${name}Ring`].instanceId;
-  return own || config.ring.instanceId || hostName;
+  return own || config.ring.instanceId || config.memberlist.nodeName || hostName;
 }
 
 /** host:port where others reach this process: as the operator says, or as far as we can see. */

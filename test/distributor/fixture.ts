@@ -2,11 +2,11 @@ import { Registry } from "prom-client";
 import type { LogFields, Logger } from "../../src/base/logger.ts";
 import { SeededRandom } from "../../src/base/random.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
-import { Distributor, type DistributorDependencies } from "../../src/distributor/distributor.ts";
 import { DirectStore } from "../../src/distributor/direct-store.ts";
-import { newReplicationMetrics } from "../../src/distributor/metrics.ts";
+import { Distributor, type DistributorDependencies } from "../../src/distributor/distributor.ts";
 import { HaTracker } from "../../src/distributor/ha-tracker/ha-tracker.ts";
 import { HA_TRACKER_DEFAULTS } from "../../src/distributor/ha-tracker/options.ts";
+import { newReplicationMetrics } from "../../src/distributor/metrics.ts";
 import {
   DISTRIBUTOR_DEFAULTS,
   type DistributorOptions,

@@ -32,6 +32,7 @@ test("a member enters, is ready, and beats each period", async () => {
   assert.deepEqual(node.toldAt, [3], "others are told before it counts as ready");
   const beats = must(
     await node.metric("cortex_member_ring_heartbeats_total", { name: "ingester" }),
+    "heartbeats are counted",
   );
   const before = node.self.heartbeatMs;
   await clock.advance(20_000);
