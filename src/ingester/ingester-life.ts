@@ -95,6 +95,7 @@ export class IngesterLife {
   // ------------------------------------------------------------------------------- asked by operators
 
   get isPrepared(): boolean {
+    this.#mustRun();
     return this.#isPrepared;
   }
 
@@ -124,6 +125,7 @@ export class IngesterLife {
 
   /** Unix seconds since when it is read-only; 0: it is not. */
   get readOnlySinceSeconds(): number {
+    this.#mustRun();
     const instance = this.#deps.member.instance;
     return instance?.readOnly === true ? Math.trunc(instance.readOnlyUpdatedAtMs / 1000) : 0;
   }
