@@ -383,6 +383,25 @@ test("over HTTP: 500 with the text that names who is missing", async () => {
   assert.equal((await api.get("query?query=up")).status, 200);
 });
 
+test("after a loss all are asked and waited for; an answer without one of them says what it may lack", async () => {
+  const lost = { changes: { lostDataAtMs: 1_700_000_000_000 } };
+  const whole = ringFixture(three([lost]));
+  const answer = await whole.queryable.select("t", SELECT_ALL);
+  assert.deepEqual([whole.requestCounts(), answer.warnings], [[1, 1, 1], undefined]);
+
+  const cut = ringFixture(three([lost, { behaviour: FAILS }]));
+  await using api = queryFixture([cut.queryable], { workerFile: STAND_IN });
+  const { status, body } = await api.get("query?query=up");
+  assert.equal(status, 200);
+  assert.match(
+    body.warnings?.[0] ?? "",
+    /^samples from before 2023-11-14T22:13:20.000Z may be missing: a left the ring .* no answer from b$/,
+  );
+  const before = { changes: { lostDataAtMs: 1_600_000_000_000 } };
+  const old = ringFixture(three([before, { behaviour: FAILS }]));
+  assert.equal((await old.queryable.select("t", SELECT_ALL)).warnings, undefined, "long ago");
+});
+
 test("how long reads took, by outcome", async () => {
   const ring = ringFixture(three([{ behaviour: HANGS }]));
   await selected(ring, 500);
