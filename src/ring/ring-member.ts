@@ -44,6 +44,8 @@ export class RingMember {
   #writing: Promise<void> = Promise.resolve();
   #hasBeenActive = false;
   #isGone = false;
+  /** When the timer fires. */
+  #dueMs = Number.POSITIVE_INFINITY;
 
   constructor(options: RingMemberOptions, deps: RingMemberDependencies) {
     this.#options = options;
@@ -75,7 +77,7 @@ export class RingMember {
         : "entering the ring for the first time",
     );
     this.#publish(instance);
-    this.#listening = watch.onChange(() => this.#step());
+    this.#listening = watch.onChange(() => this.#onRing());
     this.#step();
   }
 
@@ -116,10 +118,15 @@ export class RingMember {
     await told();
   }
 
-  #step(): void {
+  /** What we publish ourselves comes back as a change of the ring: only the timer may beat, or this could go round. */
+  #onRing(): void {
+    this.#step(Math.min(this.#deps.watch.nowMs(), this.#dueMs - 1));
+  }
+
+  #step(nowMs = this.#deps.watch.nowMs()): void {
     if (this.#isGone) return;
     const { watch } = this.#deps;
-    const news = this.#lifecycle.step(watch.descriptor, watch.nowMs());
+    const news = this.#lifecycle.step(watch.descriptor, nowMs);
     if (news !== undefined) this.#publish(news);
     if (this.#lifecycle.isActive) {
       for (const resolve of this.#activeWaiters) resolve();
@@ -137,7 +144,8 @@ export class RingMember {
 
   #arm(): void {
     this.#timer?.cancel();
-    const delayMs = Math.max(1, this.#lifecycle.nextDueMs - this.#deps.watch.nowMs());
+    this.#dueMs = this.#lifecycle.nextDueMs;
+    const delayMs = Math.max(1, this.#dueMs - this.#deps.watch.nowMs());
     this.#timer = this.#deps.clock.after(delayMs, () => this.#step());
   }
 
