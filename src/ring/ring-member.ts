@@ -65,11 +65,8 @@ export class RingMember {
     const { files, watch, logger } = this.#deps;
     const { tokensFile } = this.#options;
     const kept = tokensFile === undefined ? undefined : await readTokenFile(files, tokensFile);
-    this.#tokensOnDisk = kept ?? NO_TOKENS;
-    const instance = this.#lifecycle.enter(watch.descriptor, watch.nowMs(), {
-      address,
-      kept: this.#tokensOnDisk,
-    });
+    this.#tokensOnDisk = kept?.tokens ?? NO_TOKENS;
+    const instance = this.#lifecycle.enter(watch.descriptor, watch.nowMs(), { address, kept });
     logger.info(
       { ring: watch.name, instance: instance.id, tokens: instance.tokens.length },
       instance.tokens.length > 0
@@ -150,7 +147,7 @@ export class RingMember {
   }
 
   /** On disk only once it is ACTIVE: a file says that there may be data. One that unregisters loses its claim. */
-  #keepTokens({ tokens, state }: Instance): void {
+  #keepTokens({ tokens, state, registeredAtMs }: Instance): void {
     const { tokensFile } = this.#options;
     if (tokensFile === undefined) return;
     if (state === "ACTIVE") this.#hasBeenActive = true;
@@ -162,7 +159,7 @@ export class RingMember {
     const write = async (): Promise<void> => {
       try {
         if (hasLeft) await files.remove(tokensFile);
-        else await writeTokenFile(files, tokensFile, tokens);
+        else await writeTokenFile(files, tokensFile, { tokens, registeredAtMs });
       } catch (error) {
         logger.error({ err: error, file: tokensFile }, "the tokens could not be written");
       }

@@ -10,7 +10,7 @@ import { settle, TestClock } from "../testkit/test-clock.ts";
 import { exchange, KEY, RingNode, TOKENS_FILE } from "./member-fixture.ts";
 
 async function tokensOnDisk(disk: MemoryFileSystem): Promise<number[] | undefined> {
-  const tokens = await readTokenFile(disk, TOKENS_FILE);
+  const tokens = (await readTokenFile(disk, TOKENS_FILE))?.tokens;
   return tokens === undefined ? undefined : [...tokens];
 }
 
