@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { SeededRandom } from "../../src/base/random.ts";
 import { planReplicas, type Target } from "../../src/distributor/replica-plan.ts";
-import { alive, anyView, grow, ids, viewOf } from "../ring/fixture.ts";
+import { alive, anyView, grow, ids, instance, viewOf } from "../ring/fixture.ts";
 
 const anyRows = fc.record({
   tokens: fc.array(fc.oneof(fc.nat(30), fc.nat(2 ** 32 - 1)), { minLength: 1, maxLength: 60 }),
@@ -81,9 +82,12 @@ test("where everybody gets everything the rows are not listed", () => {
 });
 
 test("more groups than 16 bits can number", () => {
-  const view = viewOf(alive(...grow({ count: 100, tokenCount: 800 })), {
-    replicationFactor: 7,
+  const random = new SeededRandom(1);
+  const instances = Array.from({ length: 100 }, (_, index) => {
+    const tokens = new Set(Array.from({ length: 750 }, () => random.uint32()));
+    return instance(`i-${index}`, { tokens: Uint32Array.from(tokens).sort() });
   });
+  const view = viewOf(alive(...instances), { replicationFactor: 7 });
   const tokens = view.table.tokens;
   const plan = planReplicas(view, tokens, undefined);
   assert.ok("targets" in plan);
