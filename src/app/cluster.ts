@@ -280,6 +280,7 @@ export function clusterLabel(
     storage.backend === "s3"
       ? ["s3", storage.s3.endpoint, storage.s3.bucketName]
       : [storage.backend, isShared ? storage.filesystem.dir : ""];
+  place.push(storage.storagePrefix);
   const hash = createHash("sha256").update(JSON.stringify(place)).digest("hex").slice(0, 12);
   return `muninn-${hash}`;
 }

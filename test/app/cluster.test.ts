@@ -76,6 +76,11 @@ test("the label is what members that share a bucket share, and no one else", () 
   assert.equal(s3({ endpoint: "s3.example", bucketName: "metrics", insecure: true }), bucket);
   assert.notEqual(s3({ endpoint: "s3.example", bucketName: "other" }), bucket);
   assert.notEqual(s3({ endpoint: "s4.example", bucketName: "metrics" }), bucket);
+  const inFolder = { endpoint: "s3.example", bucketName: "metrics" };
+  assert.notEqual(
+    labelOf({ backend: "s3", s3: { ...config.storage.s3, ...inFolder }, storagePrefix: "b" }),
+    bucket,
+  );
 
   const filesystem = (dir: string, explicit: string[]): string =>
     labelOf({ backend: "filesystem", filesystem: { dir } }, { explicit });

@@ -94,7 +94,7 @@ test("one of each kind is for the sender to repeat", async () => {
     const fixture = new ReplicaFixture();
     fixture.behave(...order);
     const { status, message } = await fixture.push(body(1));
-    assert.ok(status >= 500, `${order}: ${status}`);
+    assert.ok(status >= 500, `${order.join()}: ${status}`);
     assert.match(message, /failed pushing to ingester i-00\d \(i-00\d\.example:9095, ACTIVE\)/);
   }
 });
