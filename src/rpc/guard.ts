@@ -198,8 +198,14 @@ export class CallGuard {
   }
 }
 
-/** Timeouts, lost connections and 5xx tell against the ingester; that a tenant asks for too much does not. */
+/**
+ * Timeouts and 5xx tell against the ingester; that a tenant asks for too much does not. Where nobody listens, or the connection
+ * broke, that is known at once and nobody is slowed by it: a breaker would only keep an ingester away that has just been started
+ * again, and the next one that fails would be one too many.
+ */
 function outcomeOf(error: unknown): Outcome {
-  if (error instanceof OpError && error.code === "canceled") return "ignored";
+  if (error instanceof OpError && IGNORED.has(error.code)) return "ignored";
   return answerFor(error).status >= 500 ? "failure" : "success";
 }
+
+const IGNORED: ReadonlySet<string> = new Set(["canceled", "ingester-unreachable"]);
