@@ -89,7 +89,9 @@ test("the public port knows nothing of RPC, the RPC port nothing else; strangers
     assert.doesNotMatch(node.muninn.program.output, /BUG/);
     assert.equal((await ringOf(node.muninn)).length, 3, "the ring has nobody new");
   }
-  context.diagnostic(`${STRANGERS} datagrams and connections to each of ${cluster.nodes.length} nodes`);
+  context.diagnostic(
+    `${STRANGERS} datagrams and connections to each of ${cluster.nodes.length} nodes`,
+  );
 });
 
 test("two clusters with different labels that are told to join each other stay two", async () => {
@@ -113,7 +115,10 @@ test("two clusters with different labels that are told to join each other stay t
       [node.name],
     );
     const series = [
-      { labels: { __name__: "of", node: node.name }, samples: [{ timestampMs: Date.now(), value: 1 }] },
+      {
+        labels: { __name__: "of", node: node.name },
+        samples: [{ timestampMs: Date.now(), value: 1 }],
+      },
     ];
     const pushed = await node.muninn.push(TENANT, series);
     assert.equal(pushed.status, 200, pushed.body);

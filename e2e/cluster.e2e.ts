@@ -6,11 +6,12 @@
  * - no query has ever an answer without a sample that was acknowledged before it was asked;
  * - in the end every acknowledged sample is there, with its value.
  *
- * FREEZE_SECONDS=120 makes the test of a frozen ingester as long as that.
+ * FREEZE_SECONDS=120 makes the test of a frozen ingester as long as that, PAUSE_MS=0 the load higher.
  */
 import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
 import { test } from "node:test";
-import { Cluster } from "./harness/cluster.ts";
+import { Cluster, HEARTBEAT_TIMEOUT_MS } from "./harness/cluster.ts";
 import { ClusterReader, ClusterWriter } from "./harness/cluster-writer.ts";
 import { delay, pollUntil } from "./harness/poll.ts";
 import { unlessRoot } from "./harness/requirements.ts";
@@ -19,6 +20,7 @@ import { SmallDisk } from "./harness/small-disk.ts";
 const TENANT = "cluster";
 /** In any order. */
 const BOTH = /ingester-1 .*ingester-3 |ingester-3 .*ingester-1 /s;
+const PAUSE_MS = Number(process.env["PAUSE_MS"] ?? 20);
 const FREEZE_MS = Number(process.env["FREEZE_SECONDS"] ?? 20) * 1000;
 
 interface Load extends AsyncDisposable {
@@ -30,7 +32,7 @@ interface Load extends AsyncDisposable {
 
 async function loadOn(cluster: Cluster): Promise<Load> {
   const targets = (): ReturnType<typeof muninns> => muninns(cluster);
-  const writer = new ClusterWriter({ tenant: TENANT, targets });
+  const writer = new ClusterWriter({ tenant: TENANT, targets, pauseMs: PAUSE_MS });
   const reader = new ClusterReader(writer, cluster.api(TENANT));
   writer.start();
   await writer.acknowledges(5);
@@ -60,12 +62,20 @@ function assertNoOutage(writer: ClusterWriter, reader: ClusterReader): void {
   assert.deepEqual(reader.failures, [], "no query fails or lacks a sample");
 }
 
-test("each ingester in turn is killed and comes back", async (context) => {
+test("each ingester in turn is killed and comes back, the last one without its disk", async (context) => {
   await using cluster = await Cluster.start();
   await using load = await loadOn(cluster);
-  for (const ingester of cluster.ingesters) {
+  // The first one for longer than the heartbeat timeout, the others come back before anybody calls them dead.
+  const deaths = [
+    { name: "ingester-1", deadMs: HEARTBEAT_TIMEOUT_MS + 2000, losesDisk: false },
+    { name: "ingester-2", deadMs: 2000, losesDisk: false },
+    { name: "ingester-3", deadMs: 2000, losesDisk: true },
+  ];
+  for (const { name, deadMs, losesDisk } of deaths) {
+    const ingester = cluster.node(name);
     await ingester.kill();
-    await delay(7000);
+    await delay(deadMs);
+    if (losesDisk) await rm(ingester.dataDirectory, { recursive: true });
     await load.writer.acknowledges(5);
     await ingester.start();
     await cluster.settled();
