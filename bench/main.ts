@@ -16,6 +16,7 @@ import { parseArgs } from "node:util";
 import { FigureTable, format } from "./figure.ts";
 import { updatePage } from "./performance-page.ts";
 import { machineCpuSeconds, ownCpuSeconds } from "./process-usage.ts";
+import { gossipConvergence } from "./programs/gossip-convergence.ts";
 import { ingest } from "./programs/ingest.ts";
 import { newSeries } from "./programs/new-series.ts";
 import { paced } from "./programs/paced.ts";
@@ -26,7 +27,16 @@ import { writeLatencyUnderQuery } from "./programs/write-latency.ts";
 import { MUNINN, PEERS } from "./servers/kinds.ts";
 import { Server } from "./servers/server.ts";
 
-const PROGRAMS = [ingest, paced, newSeries, restart, query24h, writeLatencyUnderQuery, ringLookup];
+const PROGRAMS = [
+  ingest,
+  paced,
+  newSeries,
+  restart,
+  query24h,
+  writeLatencyUnderQuery,
+  ringLookup,
+  gossipConvergence,
+];
 const SMOKE_SCALE = 0.01;
 
 const { positionals, values } = parseArgs({

@@ -22,6 +22,7 @@ const ROWS: Readonly<Record<string, readonly string[]>> = {
   restart: ["restart"],
   "query-24h": ["query-24h-cpu", "query-24h-p50"],
   "write-latency-under-query": ["push-p99", "push-p99-under-query"],
+  "gossip-convergence": ["gossip-change-p50", "gossip-packets", "gossip-bytes", "gossip-death"],
   "ring-lookup": ["ring-lookup", "ring-placement"],
 };
 

@@ -20,6 +20,8 @@ export interface ProgramOptions {
   readonly arguments: readonly string[];
   /** Added to the environment of the test. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** It is told what to do on stdin: see `say`. */
+  readonly listens?: boolean;
 }
 
 const running = new Set<ChildProcess>();
@@ -37,7 +39,7 @@ export class Program {
   constructor(options: ProgramOptions) {
     this.name = options.name;
     this.#child = spawn(options.command, options.arguments, {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [options.listens === true ? "pipe" : "ignore", "pipe", "pipe"],
       env: { ...process.env, ...options.environment },
     });
     running.add(this.#child);
@@ -67,6 +69,11 @@ export class Program {
   /** Set once it has ended. */
   get exit(): Exit | undefined {
     return this.#exit;
+  }
+
+  /** A line on its stdin. */
+  say(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
   }
 
   signal(signal: NodeJS.Signals): void {

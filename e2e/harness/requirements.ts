@@ -2,7 +2,7 @@
  * What a test needs of the machine. In CI everything must be there and the test runs (and fails) without it;
  * elsewhere it is skipped by name, and said so on stderr, so that nobody takes the run for a full one.
  */
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { whyNoNamespaces } from "./cluster-network.ts";
 
@@ -24,6 +24,11 @@ export function findProgram(name: string): string | undefined {
 export function unlessInstalled(...programs: readonly string[]): string | false {
   const missing = programs.filter((name) => findProgram(name) === undefined);
   return skipUnless(missing.length === 0, `not installed: ${missing.join(", ")}`);
+}
+
+/** For packages without a program: `path` is something that they bring. */
+export function unlessFound(packageName: string, path: string): string | false {
+  return skipUnless(existsSync(path), `not installed: ${packageName} (no ${path})`);
 }
 
 export function unlessRoot(): string | false {

@@ -32,7 +32,7 @@ export function clusterSources({ machine }: Context, parts: ClusterParts): Clust
     rings: rings.all,
     ...(cluster.gossip === undefined
       ? {}
-      : { memberlist: memberlistSource(cluster, cluster.gossip, clock) }),
+      : { memberlist: memberlistSource(cluster, cluster.gossip, rings, clock) }),
     ...("haTracker" in parts ? { haTracker: haTrackerSource(parts.haTracker, clock) } : {}),
     userStats: userStatsSource(rings, rpc, clock),
   };
@@ -47,7 +47,12 @@ export function formKey({ config, machine }: Context, cluster: Cluster): Uint8Ar
   return new Uint8Array(Uint32Array.from({ length: 8 }, () => machine.random.uint32()).buffer);
 }
 
-function memberlistSource(cluster: Cluster, gossip: Gossip, clock: Clock): MemberlistPageSource {
+function memberlistSource(
+  cluster: Cluster,
+  gossip: Gossip,
+  rings: Rings,
+  clock: Clock,
+): MemberlistPageSource {
   const { store } = cluster;
   return {
     status: () => {
@@ -59,6 +64,7 @@ function memberlistSource(cluster: Cluster, gossip: Gossip, clock: Clock): Membe
         isEncrypted,
         address: addressText(address),
         healthScore,
+        oldestNewsMs: oldestNewsMs(rings),
         queuedMessages: store.metricsState.queue.length,
         members: members.map((member) => memberView(member, clock.monotonicMs())),
       };
@@ -68,6 +74,15 @@ function memberlistSource(cluster: Cluster, gossip: Gossip, clock: Clock): Membe
     history: () => store.history,
     clearHistory: () => store.clearHistory(),
   };
+}
+
+/** How far this process is behind the rest, as far as it can know. */
+function oldestNewsMs(rings: Rings): number | undefined {
+  const ages = rings.all
+    .flatMap((ring) => ring.status().instances)
+    .filter(({ isAlive }) => isAlive)
+    .map(({ heartbeatAgeMs }) => heartbeatAgeMs);
+  return ages.length === 0 ? undefined : Math.max(...ages);
 }
 
 function memberView(member: GossipMember, nowMs: number): MemberView {
@@ -90,7 +105,9 @@ export function metaOf(meta: Uint8Array): Record<string, string> {
     const parsed: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(meta));
     if (typeof parsed !== "object" || parsed === null) return {};
     return Object.fromEntries(
-      Object.entries(parsed).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+      Object.entries(parsed).filter(
+        (entry): entry is [string, string] => typeof entry[1] === "string",
+      ),
     );
   } catch {
     return {};

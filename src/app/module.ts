@@ -75,7 +75,10 @@ export function inOrderOfNeed<Parts extends object>(
     for (const entry of needs) {
       const isOptional = entry.endsWith("?");
       const need = isOptional ? entry.slice(0, -1) : entry;
-      assert(before.some((other) => other === need), `module ${name} stands before ${need}, which it needs`);
+      assert(
+        before.some((other) => other === need),
+        `module ${name} stands before ${need}, which it needs`,
+      );
       if (!isOptional) needed.add(need);
     }
   }

@@ -8,11 +8,11 @@ import { Overrides } from "../config/overrides.ts";
 import { flagTexts, limitsTree, printConfig } from "../config/print.ts";
 import { DirectStore } from "../distributor/direct-store.ts";
 import { Distributor } from "../distributor/distributor.ts";
-import { ReplicatedStore } from "../distributor/replicated-store.ts";
-import { newReplicationMetrics } from "../distributor/replication-metrics.ts";
 import { HaTracker } from "../distributor/ha-tracker/ha-tracker.ts";
 import { HA_TRACKER_DEFAULTS } from "../distributor/ha-tracker/options.ts";
 import { REPLICA_VALUE } from "../distributor/ha-tracker/replica-value.ts";
+import { ReplicatedStore } from "../distributor/replicated-store.ts";
+import { newReplicationMetrics } from "../distributor/replication-metrics.ts";
 import { registerDistributorRoutes } from "../distributor/routes.ts";
 import { HttpServer } from "../http/server.ts";
 import { Ingester } from "../ingester/ingester.ts";
@@ -262,7 +262,17 @@ export const modules: readonly Module<Parts>[] = [
 
   module(
     "querier",
-    ["http", "gate", "limits", "cluster", "rings", "rpc", "querierRing", "ingesterRing?", "ingester?"],
+    [
+      "http",
+      "gate",
+      "limits",
+      "cluster",
+      "rings",
+      "rpc",
+      "querierRing",
+      "ingesterRing?",
+      "ingester?",
+    ],
     ({ config, machine, registry }, parts) => {
       const { http, gate, limits, cluster, rings, rpc, ingester } = parts;
       const { clock } = machine;

@@ -1,7 +1,7 @@
 /** What a member's part of the whole is: limits that hold for a cluster are shared out by the ring. */
 import type { Limits } from "../model/limits.ts";
-import type { RingWatch } from "../ring/ring-watch.ts";
 import { takesWrites } from "../ring/ring-view.ts";
+import type { RingWatch } from "../ring/ring-watch.ts";
 
 /**
  * Series that one ingester may hold of a tenant, so that all of them together hold the tenant's limit, each series as often

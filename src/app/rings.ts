@@ -1,5 +1,5 @@
 /** The rings that a process follows, and those of which it is a member. */
-import { type NetworkAddress, addressText } from "../base/network.ts";
+import { addressText, type NetworkAddress } from "../base/network.ts";
 import type { Config } from "../config/config.ts";
 import { newRingMetrics, type RingMetrics } from "../ring/metrics.ts";
 import { RingMember, type RingMemberOptions } from "../ring/ring-member.ts";
@@ -121,10 +121,7 @@ export class Rings {
 
   #member(
     name: RingName,
-    options: Omit<
-      RingMemberOptions,
-      "id" | "zone" | "versions" | "key" | "observationsMax"
-    >,
+    options: Omit<RingMemberOptions, "id" | "zone" | "versions" | "key" | "observationsMax">,
   ): RingMember {
     const { config, machine } = this.#context;
     return new RingMember(
@@ -152,10 +149,10 @@ export class Rings {
   }
 }
 
-/** What the operator set for this ring, or for the ingester ring, or the name of the machine. */
+/** What the operator set for this ring, or for the ingester ring, or for gossip, or the name of the machine. */
 export function instanceId(name: RingName, config: Config, hostName: string): string {
   const own = name === "ingester" ? "" : config[`${name}Ring`].instanceId;
-  return own || config.ring.instanceId || hostName;
+  return own || config.ring.instanceId || config.memberlist.nodeName || hostName;
 }
 
 /** host:port where others reach this process: as the operator says, or as far as we can see. */

@@ -2,10 +2,13 @@
  * How this process talks to the other members: its own listener, and clients to the ingesters of the ring. A process that is
  * alone has neither.
  */
+
+import { must } from "../base/assert.ts";
 import type { NetworkAddress } from "../base/network.ts";
 import type { HttpMetrics } from "../http/metrics.ts";
 import { answersReads, type Member, takesWrites } from "../ring/ring-view.ts";
 import type { RingWatch } from "../ring/ring-watch.ts";
+import { CIRCUIT_BREAKER_DEFAULTS } from "../rpc/circuit-breaker.ts";
 import { GUARD_DEFAULTS, type GuardOptions } from "../rpc/guard.ts";
 import { IngesterPool } from "../rpc/http/ingester-pool.ts";
 import { ingesterRoutes } from "../rpc/http/ingester-routes.ts";
@@ -17,8 +20,6 @@ import {
 } from "../rpc/http/options.ts";
 import type { RpcRoute } from "../rpc/http/rpc-route.ts";
 import { RpcServer } from "../rpc/http/rpc-server.ts";
-import { must } from "../base/assert.ts";
-import { CIRCUIT_BREAKER_DEFAULTS } from "../rpc/circuit-breaker.ts";
 import type { IngesterClient } from "../rpc/ingester.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Context } from "./module.ts";

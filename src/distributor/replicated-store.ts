@@ -9,13 +9,13 @@
 import type { Clock } from "../base/clock.ts";
 import { OpError } from "../base/errors.ts";
 import type { IntakeRows } from "../kernel/host/intake.ts";
-import type { IngesterClient, RejectedSamples } from "../rpc/ingester.ts";
 import { WriteQuorum } from "../ring/quorum.ts";
 import { type Member, type RingView, shownState } from "../ring/ring-view.ts";
 import type { ShardRequest } from "../ring/shuffle-shard.ts";
+import type { IngesterClient, RejectedSamples } from "../rpc/ingester.ts";
 import { mustKnow, renumbered } from "./direct-store.ts";
-import type { ReplicationMetrics } from "./replication-metrics.ts";
 import { planReplicas, type Target } from "./replica-plan.ts";
+import type { ReplicationMetrics } from "./replication-metrics.ts";
 import type { DecodedPush, RowStore } from "./row-store.ts";
 
 export interface ReplicatedStoreDependencies {
@@ -173,8 +173,6 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const giveUp = (): void => reject(signal.reason as Error);
     signal.addEventListener("abort", giveUp, { once: true });
-    work
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener("abort", giveUp));
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
   });
 }

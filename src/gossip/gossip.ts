@@ -86,7 +86,6 @@ export class Gossip {
   #stopped = false;
 
   constructor(options: GossipOptions, collaborators: GossipCollaborators) {
-    assert(options.clusterLabel !== "", "a gossip cluster has a label");
     assert(options.nodeName !== "", "a gossip node has a name");
     assert(options.meta.length <= META_BYTES_MAX, "gossip metadata is too long");
     this.#options = options;

@@ -6,8 +6,8 @@ export interface GossipOptions {
   /** Unique in the cluster. */
   readonly nodeName: string;
   /**
-   * Required, and not empty: two clusters that reach each other by accident (a reused address, a wrong seed) stay two.
-   * At most 255 bytes of UTF-8.
+   * Two clusters that reach each other by accident (a reused address, a wrong seed) stay two. At most 255 bytes of
+   * UTF-8. Empty only to live with nodes of a library that is older than labels: the program always has one.
    */
   readonly clusterLabel: string;
   /** While a running cluster gets its first label: also take what has none. */

@@ -148,7 +148,10 @@ export class IngesterLife {
     await ingester.maintain();
     await member.leave({ unregister: true });
     await ingester.stop();
-    this.#deps.logger.warn({}, "the ingester was shut down on request; the process waits for its end");
+    this.#deps.logger.warn(
+      {},
+      "the ingester was shut down on request; the process waits for its end",
+    );
   }
 
   #mustRun(): void {

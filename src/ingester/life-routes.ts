@@ -91,7 +91,10 @@ function unregisterOf(body: unknown): boolean {
   }
   const unregister = (parsed as { unregister?: unknown } | undefined | null)?.unregister;
   if (typeof unregister === "boolean") return unregister;
-  throw new OpError("bad-request", 'the body must be {"unregister": true} or {"unregister": false}');
+  throw new OpError(
+    "bad-request",
+    'the body must be {"unregister": true} or {"unregister": false}',
+  );
 }
 
 function formField(body: unknown, name: string): string | undefined {

@@ -95,7 +95,32 @@ function compareHeads(left: Instance, right: Instance): number {
   return (
     left.heartbeatMs - right.heartbeatMs ||
     INSTANCE_STATES.indexOf(left.state) - INSTANCE_STATES.indexOf(right.state) ||
-    compareText(headText(left), headText(right))
+    (isSameHead(left, right) ? 0 : compareText(headText(left), headText(right)))
+  );
+}
+
+/** The usual case, what is heard once more: no text is made. */
+function isSameHead(left: Instance, right: Instance): boolean {
+  return (
+    left.id === right.id &&
+    left.address === right.address &&
+    left.zone === right.zone &&
+    left.registeredAtMs === right.registeredAtMs &&
+    left.readOnly === right.readOnly &&
+    left.readOnlyUpdatedAtMs === right.readOnlyUpdatedAtMs &&
+    left.serving === right.serving &&
+    left.hasData === right.hasData &&
+    left.lostDataAtMs === right.lostDataAtMs &&
+    isSameVersions(left.versions, right.versions)
+  );
+}
+
+function isSameVersions(left: Instance["versions"], right: Instance["versions"]): boolean {
+  if (left === right) return true;
+  const names = Object.keys(left);
+  return (
+    names.length === Object.keys(right).length &&
+    names.every((name) => Object.hasOwn(right, name) && left[name] === right[name])
   );
 }
 

@@ -36,9 +36,14 @@ export function newRingMetrics(registry: Registry): RingMetrics {
         for (const [ring, state] of rings) show(this, ring, state());
       },
     });
-  gauge("cortex_ring_members", "Members of the ring, by state.", ["name", "state"], (g, name, s) => {
-    for (const [state, count] of s.members) g.set({ name, state }, count);
-  });
+  gauge(
+    "cortex_ring_members",
+    "Members of the ring, by state.",
+    ["name", "state"],
+    (g, name, s) => {
+      for (const [state, count] of s.members) g.set({ name, state }, count);
+    },
+  );
   gauge(
     "cortex_ring_oldest_member_timestamp",
     "Time of the oldest heartbeat of members in the state.",

@@ -205,11 +205,11 @@ test("environment variables are expanded in values, and only when asked", async 
 
 test("keys that wait for a feature are told, once for each feature, also when they say the default", async () => {
   const { warnings } = await good({
-    file: "compactor: {sharding_ring: {instance_id: a, heartbeat_period: 5s}}\nquerier: {ring: {instance_id: q}}",
+    file: "compactor: {sharding_ring: {instance_id: a, heartbeat_period: 5s}}\nstore_gateway: {sharding_ring: {instance_id: q}}",
   });
   assert.deepEqual(warnings, [
+    'read and checked, but without effect until this version has the feature "object storage": store_gateway.sharding_ring.instance_id (m.yaml:2:46)',
     'read and checked, but without effect until this version has the feature "compactor": compactor.sharding_ring.instance_id (m.yaml:1:42), compactor.sharding_ring.heartbeat_period (m.yaml:1:63)',
-    'read and checked, but without effect until this version has the feature "query frontend": querier.ring.instance_id (m.yaml:2:31)',
   ]);
 });
 

@@ -2,9 +2,8 @@ import { Registry } from "prom-client";
 import type { LogFields, Logger } from "../../src/base/logger.ts";
 import { SeededRandom } from "../../src/base/random.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
-import { Distributor, type DistributorDependencies } from "../../src/distributor/distributor.ts";
 import { DirectStore } from "../../src/distributor/direct-store.ts";
-import { newReplicationMetrics } from "../../src/distributor/replication-metrics.ts";
+import { Distributor, type DistributorDependencies } from "../../src/distributor/distributor.ts";
 import { HaTracker } from "../../src/distributor/ha-tracker/ha-tracker.ts";
 import { HA_TRACKER_DEFAULTS } from "../../src/distributor/ha-tracker/options.ts";
 import {
@@ -13,6 +12,7 @@ import {
   INSTANCE_LIMITS_DEFAULTS,
   type InstanceLimits,
 } from "../../src/distributor/options.ts";
+import { newReplicationMetrics } from "../../src/distributor/replication-metrics.ts";
 import type { Limits } from "../../src/model/limits.ts";
 import { FakeIngester } from "../testkit/fake-ingester.ts";
 import { TestClock } from "../testkit/test-clock.ts";

@@ -1,6 +1,7 @@
 /** Bodies for the fuzzer: from well-formed to noise, all from one seed. */
 import type { Random } from "../../src/base/random.ts";
 import { compress } from "../testkit/remote-write.ts";
+import { Chance } from "./chance.ts";
 
 export interface FuzzBody {
   readonly bytes: Uint8Array;
@@ -26,11 +27,9 @@ const TELLING_BYTES = [
   0x00, 0x01, 0x08, 0x09, 0x0a, 0x0b, 0x10, 0x12, 0x1a, 0x22, 0x7f, 0x80, 0xff,
 ];
 
-export class BodyGenerator {
-  readonly #random: Random;
-
+export class BodyGenerator extends Chance {
   constructor(random: Random) {
-    this.#random = random;
+    super(random, TELLING_BYTES);
   }
 
   body(): FuzzBody {
@@ -41,19 +40,6 @@ export class BodyGenerator {
     if (kind <= 3) return { bytes: compress(message), wellFormed: true };
     if (kind <= 7) return { bytes: compress(this.mutate(message)), wellFormed: false };
     return { bytes: this.mutate(compress(message)), wellFormed: false };
-  }
-
-  /** Uniform in [0, limit). */
-  below(limit: number): number {
-    return Math.floor(this.#random.float() * limit);
-  }
-
-  pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)] as T;
-  }
-
-  noise(sizeMax: number): Uint8Array {
-    return Uint8Array.from({ length: this.below(sizeMax) }, () => this.below(256));
   }
 
   #request(): Buffer {
@@ -87,7 +73,7 @@ export class BodyGenerator {
 
   #sample(): Buffer {
     const value = Buffer.alloc(9, 9);
-    value.writeDoubleLE(this.pick([0, 1, -1.5, Number.NaN, Infinity, this.#random.float()]), 1);
+    value.writeDoubleLE(this.pick([0, 1, -1.5, Number.NaN, Infinity, this.random.float()]), 1);
     const time = this.pick([
       0n,
       1n,
@@ -109,7 +95,7 @@ export class BodyGenerator {
   #unknownField(firstNumber: number): Buffer {
     const number = BigInt(firstNumber + this.below(3000)) << 3n;
     const kinds = [
-      () => Buffer.concat([varint(number), varint(BigInt(this.#random.uint32()) << 16n)]),
+      () => Buffer.concat([varint(number), varint(BigInt(this.random.uint32()) << 16n)]),
       () => Buffer.concat([varint(number | 1n), Buffer.alloc(8, 0x0a)]),
       () => Buffer.concat([varint(number | 2n), lengthAnd(this.noise(12))]),
       () => Buffer.concat([varint(number | 5n), Buffer.alloc(4, 0xff)]),
@@ -122,24 +108,6 @@ export class BodyGenerator {
       const j = this.below(i + 1);
       [items[i], items[j]] = [items[j] as Buffer, items[i] as Buffer];
     }
-  }
-
-  /** One to four changes: cuts, other bytes, insertions, repetitions. */
-  mutate(from: Uint8Array): Uint8Array {
-    let bytes: Buffer = Buffer.from(from);
-    for (let left = 1 + this.below(4); left > 0; left--) {
-      const at = this.below(bytes.length + 1);
-      const kind = this.below(6);
-      const cut = (skip: number, insert: Uint8Array): Buffer =>
-        Buffer.concat([bytes.subarray(0, at), insert, bytes.subarray(at + skip)]);
-      if (kind === 0) bytes = bytes.subarray(0, at);
-      else if (kind === 1) bytes = cut(1, Buffer.of(this.below(256)));
-      else if (kind === 2) bytes = cut(1, Buffer.of(this.pick(TELLING_BYTES)));
-      else if (kind === 3) bytes = cut(1 + this.below(8), Buffer.alloc(0));
-      else if (kind === 4) bytes = cut(0, this.noise(8));
-      else bytes = cut(0, bytes.subarray(this.below(bytes.length + 1)).subarray(0, 64));
-    }
-    return bytes;
   }
 }
 

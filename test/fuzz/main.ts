@@ -1,9 +1,10 @@
 /**
- * `npm run fuzz -- --runs N [--seed S] [--start I] [--target NAME]`: N runs from number I on, of one target or of each. A
- * finding prints the line that replays it and ends with exit code 1.
+ * `npm run fuzz -- --runs N [--seed S] [--start I] [--target NAME]`: N runs from number I on, of one target or of each
+ * (of slow ones a tenth). A finding prints the line that replays it and ends with exit code 1.
  */
 import { randomInt } from "node:crypto";
 import { inspect, parseArgs } from "node:util";
+import { GossipTarget } from "./gossip-target.ts";
 import { IntakeTarget } from "./intake-target.ts";
 import { PushFrameTarget } from "./push-frame-target.ts";
 import { type FuzzTarget, RUNS_PER_BATCH } from "./target.ts";
@@ -11,7 +12,9 @@ import { type FuzzTarget, RUNS_PER_BATCH } from "./target.ts";
 const TARGETS: Readonly<Record<string, new (seed: number) => FuzzTarget>> = {
   intake: IntakeTarget,
   "push-frame": PushFrameTarget,
+  gossip: GossipTarget,
 };
+const SLOW = ["gossip"];
 
 const { values } = parseArgs({
   options: {
@@ -22,19 +25,21 @@ const { values } = parseArgs({
   },
 });
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
-const runs = Number(values.runs);
+const runsWanted = Number(values.runs);
 const start = Number(values.start);
 
 for (const [name, Target] of Object.entries(TARGETS)) {
-  if (values.target === undefined || values.target === name) fuzz(name, new Target(seed));
+  if (values.target === name) await fuzz(name, new Target(seed), runsWanted);
+  if (values.target !== undefined) continue;
+  await fuzz(name, new Target(seed), SLOW.includes(name) ? Math.ceil(runsWanted / 10) : runsWanted);
 }
 
-function fuzz(name: string, target: FuzzTarget): void {
+async function fuzz(name: string, target: FuzzTarget, runs: number): Promise<void> {
   console.log(`fuzz ${name}: ${runs} runs, seed ${seed}`);
   const verdicts = { accepted: 0, refused: 0 };
   for (let index = start; index < start + runs; index++) {
     try {
-      verdicts[target.run(index)]++;
+      verdicts[await target.run(index)]++;
     } catch (error) {
       const batchStart = index - (index % RUNS_PER_BATCH);
       const length = index - batchStart + 1;

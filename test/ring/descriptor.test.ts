@@ -3,7 +3,6 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { must } from "../../src/base/assert.ts";
 import { encodeRing } from "../../src/ring/codec.ts";
-import { isMember } from "../../src/ring/instance.ts";
 import {
   EMPTY_RING,
   merge,
@@ -13,6 +12,7 @@ import {
   withoutOldTombstones,
   withoutTokens,
 } from "../../src/ring/descriptor.ts";
+import { isMember } from "../../src/ring/instance.ts";
 import { anyInstance, instance, NOW_MS } from "./fixture.ts";
 
 const anyRing = fc.array(anyInstance, { maxLength: 4 }).map(ringOf);
@@ -99,7 +99,10 @@ test("a forgotten instance stays away, whatever is still heard of before", () =>
         const after = join(ring, ringOf([gone]), ringOf(old), ring);
         assert.equal(after.get(one.id)?.state, "LEFT");
         const members = [...after.values()].filter(isMember);
-        assert.ok(members.every(({ id }) => id !== one.id), "and nobody counts its tokens");
+        assert.ok(
+          members.every(({ id }) => id !== one.id),
+          "and nobody counts its tokens",
+        );
       },
     ),
   );

@@ -210,7 +210,11 @@ test("however instances join and news travel: all become ACTIVE, no token is cla
 });
 
 test("instances that start together and hear of each other in time own equal shares", () => {
-  const joiners = [0, 1, 2, 3, 4].map((index) => ({ id: `i-${index}`, atMs: 100 * index, delayMs: 300 }));
+  const joiners = [0, 1, 2, 3, 4].map((index) => ({
+    id: `i-${index}`,
+    atMs: 100 * index,
+    delayMs: 300,
+  }));
   const view = viewOf(alive(...joinAll(joiners)));
   const shares = [...ownershipOf(view).owned.values()];
   assert.ok(Math.max(...shares) / Math.min(...shares) <= 1.1, String(shares));

@@ -1,6 +1,7 @@
 /** Whether all processes of a cluster in peace see the same: members, ring, and nobody who is gone. */
-import { RING_VALUE } from "../../src/ring/ring-value.ts";
+
 import { isMember } from "../../src/ring/instance.ts";
+import { RING_VALUE } from "../../src/ring/ring-value.ts";
 import type { SimCluster } from "./sim-cluster.ts";
 
 export function isConverged(cluster: SimCluster): boolean {

@@ -81,6 +81,8 @@ console.log(
     `${sum.acknowledged} samples acknowledged, ${sum.failedPushes} pushes failed and were retried, ${sum.reads} queries checked, ${sum.failedReads} queries refused`,
 );
 if (failed.length > 0) {
-  console.error(`${failed.length} failed: replay with npm run sim -- --seed ${failed[0]} --verbose`);
+  console.error(
+    `${failed.length} failed: replay with npm run sim -- --seed ${failed[0]} --verbose`,
+  );
   process.exit(1);
 }

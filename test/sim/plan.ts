@@ -51,7 +51,7 @@ export function planRun(seed: number): RunPlan {
   const distributors = dice.oneOf([1, 2]);
   const nodes = ingesters + distributors + 1;
   const walSync = dice.chance(0.3) ? "commit" : "interval";
-  const chaosMs = 45_000;
+  const chaosMs = 30_000;
   return {
     seed,
     ingesters,
@@ -107,8 +107,8 @@ export function losesUnnoticed(fault: FaultKind, walSync: RunPlan["walSync"]): b
 function faultOf(dice: Dice, { ingesters, nodes, walSync }: Scene, mayLose: boolean): FaultKind {
   const ingester = dice.between(0, ingesters - 1);
   const node = dice.between(0, nodes - 1);
-  const backAfterMs = dice.between(100, 15_000);
-  const forMs = dice.between(500, 15_000);
+  const backAfterMs = dice.between(100, 12_000);
+  const forMs = dice.between(500, 12_000);
   const kinds: readonly (() => FaultKind)[] = [
     () => ({ kind: "kill", node, backAfterMs }),
     () => ({ kind: "kill", node: ingester, backAfterMs }),

@@ -6,7 +6,7 @@ import { readSeriesSet } from "../testkit/read-series-set.ts";
 import { convergenceFaults, isConverged } from "./convergence.ts";
 import { type Fault, losesUnnoticed, planRun, type RunPlan } from "./plan.ts";
 import { Acknowledged } from "./record.ts";
-import { type SimNode, SimCluster } from "./sim-cluster.ts";
+import { SimCluster, type SimNode } from "./sim-cluster.ts";
 import { type Push, pushOf, TENANT } from "./workload.ts";
 
 export interface RunReport {
@@ -25,9 +25,12 @@ const READ_EVERY_MS = 1_500;
 const ATTEMPTS_MAX = 8;
 const SETTLE_MS_MAX = 120_000;
 
-export async function run(seed: number, logger: Logger): Promise<RunReport> {
-  const simulation = new Simulation(planRun(seed), logger);
-  return await simulation.run();
+export function run(seed: number, logger: Logger): Promise<RunReport> {
+  return runPlan(planRun(seed), logger);
+}
+
+export async function runPlan(plan: RunPlan, logger: Logger): Promise<RunReport> {
+  return await new Simulation(plan, logger).run();
 }
 
 class Simulation {

@@ -169,6 +169,8 @@ function configOf(plan: RunPlan, node: SimNode): Config {
       joinMembers: ["10.0.0.1", "10.0.0.2"],
       clusterLabel: "sim",
       compressionEnabled: false,
+      gossipIntervalMs: 400,
+      messageHistoryBufferBytes: 0,
       pullPushIntervalMs: 5_000,
       rejoinIntervalMs: 5_000,
       streamTimeoutMs: 2_000,

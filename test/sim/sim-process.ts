@@ -11,11 +11,8 @@ import type { Logger } from "../../src/base/logger.ts";
 import { SeededRandom } from "../../src/base/random.ts";
 import type { Config } from "../../src/config/config.ts";
 import { Distributor } from "../../src/distributor/distributor.ts";
-import {
-  DISTRIBUTOR_DEFAULTS,
-  INSTANCE_LIMITS_DEFAULTS,
-} from "../../src/distributor/options.ts";
 import { REPLICA_VALUE } from "../../src/distributor/ha-tracker/replica-value.ts";
+import { DISTRIBUTOR_DEFAULTS, INSTANCE_LIMITS_DEFAULTS } from "../../src/distributor/options.ts";
 import { ReplicatedStore } from "../../src/distributor/replicated-store.ts";
 import { newReplicationMetrics } from "../../src/distributor/replication-metrics.ts";
 import { Ingester } from "../../src/ingester/ingester.ts";

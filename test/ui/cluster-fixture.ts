@@ -40,6 +40,7 @@ export function fakeMemberlist(
       isEncrypted: true,
       address: "node-1.example:7946",
       healthScore: 0,
+      oldestNewsMs: 6_000,
       queuedMessages: 2,
       members,
     }),

@@ -98,6 +98,7 @@ test("memberlist: JSON, and one key", async () => {
     encrypted: true,
     health_score: 0,
     queued_messages: 2,
+    oldest_news_ms: 6_000,
     members: ["node-1", "node-2"].map((name) => ({
       name,
       address: `${name}.example:7946`,

@@ -51,7 +51,7 @@ export const ringOptions = {
     default: "",
     ...name,
     basic: true,
-    doc: "Name of this instance in the ring, the same after each restart and unique in the cluster. Empty: the host name.",
+    doc: "Name of this instance in the ring, the same after each restart and unique in the cluster. Empty: `memberlist.node_name`, or the host name.",
   }),
   instanceAddr: text({
     yaml: "ingester.ring.instance_addr",
@@ -184,11 +184,11 @@ export const compactorRingOptions = waiting("compactor", {
   ...stabilityOptions("compactor.sharding_ring", "compactor.ring"),
 });
 
-export const querierRingOptions = waiting("query frontend", {
+export const querierRingOptions = {
   instanceId: instanceId("querier.ring", "querier.ring"),
   instanceAddr: instanceAddr("querier.ring", "querier.ring"),
   ...heartbeatOptions("querier.ring", "querier.ring"),
-});
+};
 
 function instanceId(yaml: string, flag: string): Option<string> {
   return text({
@@ -196,7 +196,7 @@ function instanceId(yaml: string, flag: string): Option<string> {
     flag: `${flag}.instance-id`,
     default: "",
     ...name,
-    doc: "Name of this instance in the ring, unique in the cluster. Empty: the host name.",
+    doc: "Name of this instance in the ring, unique in the cluster. Empty: `memberlist.node_name`, or the host name.",
   });
 }
 

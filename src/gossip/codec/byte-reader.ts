@@ -9,7 +9,8 @@ export class ByteReader {
   #offset: number;
 
   constructor(bytes: Uint8Array, offset = 0) {
-    this.#bytes = bytes;
+    // Sockets and ciphers give Buffers, whose `slice` does not copy: from here on there are none.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#offset = offset;
   }

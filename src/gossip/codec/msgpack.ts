@@ -26,7 +26,9 @@ export function readStruct(reader: ByteReader, fields: FieldReaders): void {
   const count = readMapHeader(reader);
   if (count > FIELDS_MAX) throw malformed(`a struct of ${count} fields`);
   for (let index = 0; index < count; index++) {
-    const field = fields[readText(reader)];
+    const name = readText(reader);
+    // A name from outside may be "__proto__": only own properties are fields.
+    const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (field === undefined) skipValue(reader, 0);
     else field(reader);
   }

@@ -171,6 +171,10 @@ export class KvStore implements GossipUser {
     return { keyCount: this.#entries.size, queue: { length, sizeBytes, dropped }, tombstones };
   }
 
+  get waitingBytes(): number {
+    return this.#queue.sizeBytes;
+  }
+
   broadcasts(overheadBytes: number, limitBytes: number, memberCount: number): Uint8Array[] {
     return this.#queue.take(overheadBytes, limitBytes, memberCount);
   }

@@ -23,6 +23,8 @@ export interface Application {
   broadcasts(overheadBytes: number, limitBytes: number, memberCount: number): Uint8Array[];
   /** One message that is larger than `limitBytes`, to be sent over TCP; asked once for each receiver. */
   largeBroadcast(limitBytes: number, memberCount: number): Uint8Array | undefined;
+  /** All that waits to be sent; absent: nobody knows. */
+  readonly waitingBytes?: number;
 }
 
 export interface SelfOptions {
@@ -41,6 +43,9 @@ export type Task =
       readonly sequence: number;
     }
   | { readonly type: "suspicion"; readonly node: string };
+
+/** So many times the usual number of members are told at once if there is much to tell. */
+const PRESSURE_MAX = 4;
 
 export class Core {
   readonly self: SelfOptions;
@@ -122,6 +127,16 @@ export class Core {
     }
   }
 
+  /**
+   * How many members to tell. A packet each is enough in a quiet cluster; when more waits than a packet holds, more members
+   * are told, or the queue would only grow and news would wait for a push/pull.
+   */
+  get receiversWanted(): number {
+    const waitingBytes = this.broadcasts.sizeBytes + (this.#application.waitingBytes ?? 0);
+    const pressure = Math.ceil(waitingBytes / this.#packetRoomBytes());
+    return this.options.gossipNodes * Math.min(Math.max(pressure, 1), PRESSURE_MAX);
+  }
+
   /** Tells each of them what there is to tell; what is too large for packets goes over TCP. */
   gossipTo(receivers: readonly MemberRecord[]): void {
     for (const receiver of receivers) {
@@ -130,7 +145,7 @@ export class Core {
       this.sendExactly(receiver, messages);
     }
     const limitBytes = this.#packetRoomBytes() - COMPOUND_OVERHEAD_BYTES - 1;
-    for (const receiver of receivers) {
+    for (const receiver of receivers.slice(0, this.options.gossipNodes)) {
       if (receiver.status !== "alive") continue;
       const payload = this.#application.largeBroadcast(limitBytes, this.members.count);
       if (payload === undefined) break;

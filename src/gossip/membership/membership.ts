@@ -163,8 +163,8 @@ export class Membership {
   }
 
   #gossip(): void {
-    const { members, options } = this.#core;
-    this.#core.gossipTo(members.pick(options.gossipNodes, (member) => this.#hearsGossip(member)));
+    const { members, receiversWanted } = this.#core;
+    this.#core.gossipTo(members.pick(receiversWanted, (member) => this.#hearsGossip(member)));
   }
 
   /** The newly dead too: if they are not, they can say so. */

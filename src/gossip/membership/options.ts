@@ -21,7 +21,7 @@ export interface MembershipOptions {
   /** A process that seems to be slow itself stretches its probe interval up to so many times (Lifeguard). */
   readonly awarenessMax: number;
   readonly gossipIntervalMs: number;
-  /** Members that get what there is to tell, each interval. */
+  /** Members that get what there is to tell, each interval; up to four times as many if it is more than a packet holds. */
   readonly gossipNodes: number;
   /** So long the dead are told that they are believed dead, in case they can refute it; then they are forgotten. */
   readonly gossipToDeadMs: number;

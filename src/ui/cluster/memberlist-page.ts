@@ -93,6 +93,7 @@ function memberlistJson(source: MemberlistPageSource): object {
     encrypted: status.isEncrypted,
     health_score: status.healthScore,
     queued_messages: status.queuedMessages,
+    oldest_news_ms: status.oldestNewsMs ?? null,
     members: status.members.map((member) => ({
       name: member.name,
       address: member.address,
@@ -135,6 +136,7 @@ function memberlistPage(
 ${tile("This node", status.nodeName, status.address)}
 ${tile("Cluster label", status.clusterLabel, "Only nodes with the same label talk to each other")}
 ${tile("Messages", status.isEncrypted ? "encrypted" : "not encrypted", `${formatCount(status.queuedMessages)} wait to be told`)}
+${tile("News", newsText(status.oldestNewsMs), "Age of the oldest news among live members; they say something every few seconds")}
 ${healthTile(status.healthScore)}
 </div>
 <section data-key="members"><h2>${membersTitle(status.members)}</h2>${sortedTable(status.members, {
@@ -343,4 +345,8 @@ function valuePage(source: MemberlistPageSource, key: string): Html {
       ? undefined
       : html`<p class="soft">Cut after ${formatCount(VALUE_CHARACTERS_MAX)} of ${formatCount(text.length)} characters; ask with <code>Accept: application/json</code> for all.</p>`;
   return html`${title}<section><pre>${text.slice(0, VALUE_CHARACTERS_MAX)}</pre>${cut}</section>`;
+}
+
+function newsText(oldestNewsMs: number | undefined): string {
+  return oldestNewsMs === undefined ? "none yet" : `at most ${formatDuration(oldestNewsMs)} old`;
 }

@@ -23,6 +23,8 @@ export interface MemberlistStatus {
   readonly address: string;
   /** Lifeguard's local health: 0 is well. */
   readonly healthScore: number;
+  /** How old the oldest of the newest heartbeats is that came from live members of the rings; undefined without any. */
+  readonly oldestNewsMs: number | undefined;
   /** Messages that are still to be told. */
   readonly queuedMessages: number;
   readonly members: readonly MemberView[];
