@@ -130,6 +130,24 @@ test("one ingester is frozen", async (context) => {
   context.diagnostic(await load.finish());
 });
 
+test("one ingester is frozen for a moment, and as soon as it is back another one dies", async (context) => {
+  await using cluster = await Cluster.start();
+  await using load = await loadOn(cluster);
+  await load.writer.acknowledges(50);
+  const frozen = cluster.node("ingester-1");
+  frozen.freeze();
+  // Pushes to it have timed out by now, and the ring has not noticed anything.
+  await delay(HEARTBEAT_TIMEOUT_MS - 1000);
+  frozen.thaw();
+  await frozen.takesSamples();
+  await cluster.node("ingester-2").kill();
+  await load.writer.acknowledges(50);
+  assertNoOutage(load.writer, load.reader);
+  await cluster.node("ingester-2").start();
+  await cluster.settled();
+  context.diagnostic(await load.finish());
+});
+
 test("one ingester has a full disk", { skip: unlessRoot() }, async (context) => {
   await using disk = await SmallDisk.mount(64);
   const dataDirectories = { "ingester-1": `${disk.path}/data` };
