@@ -104,8 +104,10 @@ test("muninn tool ring: list, status, verify, evict", async () => {
   await cluster.settled();
 });
 
-test("a second dead one is not evicted unless forced: samples that only these two have would be passed over", async () => {
+test("a second dead one is not evicted unless forced: then queries go on, and say what they may lack", async () => {
   await using cluster = await Cluster.start({ ingesters: 4, distributors: 1 });
+  const querier = cluster.node("querier-1").muninn;
+  const query = `/prometheus/api/v1/query?query=up&time=${Date.now() / 1000}`;
   const dead = [cluster.node("ingester-1"), cluster.node("ingester-2")];
   for (const ingester of dead) await ingester.kill();
   await cluster.seen({ "ingester-1": "UNHEALTHY", "ingester-2": "UNHEALTHY" });
@@ -114,9 +116,16 @@ test("a second dead one is not evicted unless forced: samples that only these tw
   assert.equal(refused.code, 1, refused.output);
   assert.match(refused.output, /refused: /);
   await cluster.seen({ "ingester-1": "UNHEALTHY" });
+  const failed = await querier.request(query, { tenant: TENANT });
+  assert.match(String(failed.status), /^5/, failed.body);
+  assert.match(failed.body, /ingester-1 .*ingester-2 |ingester-2 .*ingester-1 /);
   const forced = await evict("ingester-1", "--force", ...urls);
   assert.equal(forced.code, 0, forced.output);
   await cluster.seen({ "ingester-1": undefined });
+  const answer = await querier.request(query, { tenant: TENANT });
+  assert.equal(answer.status, 200, answer.body);
+  const { warnings } = JSON.parse(answer.body) as { warnings?: string[] };
+  assert.match(String(warnings), /may be missing.*ingester-1/);
 });
 
 test("muninn dev-cluster: starts, takes a push, answers a query, and ends with SIGINT", async () => {

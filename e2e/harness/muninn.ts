@@ -49,7 +49,7 @@ export class Muninn implements AsyncDisposable {
   static async launch(options: MuninnOptions): Promise<Muninn> {
     const { host = "127.0.0.1", within = [] } = options;
     const port = options.port ?? (await freePort());
-    const [command = "", ...words] = [...within, process.execPath];
+    const [command, ...words] = [...within, process.execPath];
     const program = new Program({
       name: "muninn",
       command,

@@ -97,7 +97,7 @@ export class ReplicatedStore implements RowStore {
       };
       for (const target of plan.targets) {
         const frame = frames.get(target.rows) as Uint8Array;
-        this.#send(push, target, frame, { signal: abort.signal, isRetry })
+        void this.#send(push, target, frame, { signal: abort.signal, isRetry })
           .then(
             (rejected) => {
               if (rejected.length === 0) quorum.succeeded(target.groups);
