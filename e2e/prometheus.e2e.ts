@@ -12,6 +12,14 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import {
+  ALL,
+  commonInstants,
+  countSamples,
+  page,
+  QUERIES,
+  TOLERANCE,
+} from "./harness/comparison.ts";
 import { type TemporaryFolder, temporaryFolder } from "./harness/folder.ts";
 import { Muninn } from "./harness/muninn.ts";
 import { pollUntil } from "./harness/poll.ts";
@@ -20,53 +28,8 @@ import { Api, difference, type Labels, labelKey } from "./harness/query.ts";
 import { unlessInstalled } from "./harness/requirements.ts";
 import { Target } from "./harness/target.ts";
 
-const TOLERANCE = 1e-9;
 /** Scrapes of our target that are awaited, one a second. */
 const SCRAPES = 45;
-/** After so many scrapes one of its series vanishes. */
-const SCRAPES_OF_VANISHING = 20;
-const ALL = '{job=~".+"}';
-
-/** Asked as instant queries at the end, and as range queries over the whole run. */
-const QUERIES = [
-  "up",
-  "app_temperature",
-  'app_temperature{room=~"a|b", instance!=""}',
-  "app_vanishing",
-  "app_temperature offset 10s",
-  "rate(app_requests_total[10s])",
-  "irate(app_requests_total[10s])",
-  "increase(app_resetting_total[20s])",
-  "delta(app_temperature[15s])",
-  "resets(app_resetting_total[30s])",
-  "changes(app_temperature[30s])",
-  "sum by (code) (rate(app_requests_total[10s]))",
-  "sum without (code, instance) (rate(app_requests_total[10s]))",
-  "avg by (job) (rate(process_cpu_seconds_total[10s]))",
-  'count by (job) ({job=~".+"})',
-  "min_over_time(app_temperature[15s]) + max_over_time(app_temperature[15s])",
-  "avg_over_time(app_temperature[15s]) - app_temperature",
-  "stddev_over_time(app_temperature[20s])",
-  "quantile_over_time(0.7, app_temperature[20s])",
-  "count_over_time(app_vanishing[12s])",
-  "histogram_quantile(0.9, rate(app_latency_seconds_bucket[10s]))",
-  "histogram_quantile(0.5, sum by (le, job) (rate(prometheus_http_request_duration_seconds_bucket[30s])))",
-  'sum(rate(app_requests_total{code!="200"}[10s])) / sum(rate(app_requests_total[10s]))',
-  "app_temperature * on (room) group_left (floor) app_room_info",
-  'app_requests_total - ignoring (code) group_left app_requests_total{code="200"}',
-  "topk(2, app_temperature)",
-  "bottomk(1, app_temperature) or app_requests_total",
-  "app_temperature > 20 unless app_temperature > 24",
-  "app_temperature > bool 21",
-  "quantile(0.3, app_temperature)",
-  "stdvar(app_temperature)",
-  'count_values("value", app_constant)',
-  'absent(app_nowhere{room="x"})',
-  "scalar(app_constant) + vector(time())",
-  "clamp_max(app_temperature, 22) and on (room) app_room_info",
-  "-app_temperature ^ 2 % 7",
-  'sum({__name__=~"go_memstats_.*_bytes", job="prometheus"})',
-];
 
 describe("prometheus writes, and both answer the same", {
   skip: unlessInstalled("prometheus"),
@@ -99,7 +62,7 @@ describe("prometheus writes, and both answer the same", {
       const rows = await theirs.samples("app_constant[10m]", Date.now());
       return [...rows.values()].some((points) => points.size >= SCRAPES) ? true : undefined;
     });
-    ({ startMs, endMs } = await commonInstants());
+    ({ startMs, endMs } = await commonInstants(ours, theirs));
   });
 
   after(async () => {
@@ -108,25 +71,6 @@ describe("prometheus writes, and both answer the same", {
     await muninn?.[Symbol.asyncDispose]();
     await folder?.[Symbol.asyncDispose]();
   });
-
-  /** Instants of whole seconds plus a fraction at which no sample of any series lies, where both hold the same. */
-  async function commonInstants(): Promise<{ startMs: number; endMs: number }> {
-    const latestMs = Math.floor(Date.now() / 1000) * 1000 - 3000;
-    const samples = await theirs.samples(`${ALL}[10m]`, latestMs + 1000);
-    const times = [...samples.values()].flatMap((points) => [...points.keys()]);
-    const fractions = new Set(times.map((time) => time % 1000));
-    const fraction = [...Array(1000).keys()].find((ms) => !fractions.has(ms));
-    assert.ok(fraction !== undefined, "samples at every millisecond of the second");
-    const endMs = latestMs + fraction;
-    await pollUntil("everything to have arrived", 30_000, async () => {
-      const [left, right] = await Promise.all([
-        ours.samples(`${ALL}[10m]`, endMs),
-        theirs.samples(`${ALL}[10m]`, endMs),
-      ]);
-      return countSamples(left) === countSamples(right) ? true : undefined;
-    });
-    return { startMs: Math.min(...times) - (Math.min(...times) % 1000) + fraction, endMs };
-  }
 
   test("every sample is there, with its value", async () => {
     const left = await ours.samples(`${ALL}[10m]`, endMs);
@@ -182,29 +126,3 @@ describe("prometheus writes, and both answer the same", {
     assert.deepEqual(sorted(left), sorted(right));
   });
 });
-
-function countSamples(series: ReadonlyMap<string, ReadonlyMap<number, number>>): number {
-  return [...series.values()].reduce((sum, points) => sum + points.size, 0);
-}
-
-/** What our target says at scrape n. Closed form, so that a run is the same every time. */
-function page(n: number): string {
-  const lines = [
-    "app_constant 42",
-    `app_requests_total{code="200"} ${17 * n + (n % 3)}`,
-    `app_requests_total{code="500"} ${Math.floor(n / 4)}`,
-    `app_resetting_total ${(n % 10) * 5}`,
-    'app_room_info{room="a",floor="1"} 1',
-    'app_room_info{room="b",floor="2"} 1',
-    ...["a", "b", "c"].map(
-      (room, i) => `app_temperature{room="${room}"} ${20 + i + 3 * Math.sin(n / 7 + i)}`,
-    ),
-  ];
-  if (n < SCRAPES_OF_VANISHING) lines.push(`app_vanishing ${n}`);
-  const bounds = ["0.1", "0.5", "1", "+Inf"];
-  const shares = [0.5, 0.8, 0.95, 1];
-  for (const [i, le] of bounds.entries()) {
-    lines.push(`app_latency_seconds_bucket{le="${le}"} ${Math.floor(100 * n * (shares[i] ?? 1))}`);
-  }
-  return `${lines.join("\n")}\n`;
-}

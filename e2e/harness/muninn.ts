@@ -14,6 +14,10 @@ export interface MuninnOptions {
   readonly flags?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly port?: number;
+  /** Where it listens and is spoken to; 127.0.0.1 if not given. */
+  readonly host?: string;
+  /** Words before the command: `ip netns exec name`. */
+  readonly within?: readonly string[];
 }
 
 export interface Answer {
@@ -23,7 +27,7 @@ export interface Answer {
 }
 
 export interface RequestOptions {
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly tenant?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;
@@ -35,28 +39,31 @@ export class Muninn implements AsyncDisposable {
   readonly program: Program;
   readonly #agent = new Agent({ connections: 16, headersTimeout: 60_000, bodyTimeout: 60_000 });
 
-  private constructor(program: Program, port: number) {
+  private constructor(program: Program, host: string, port: number) {
     this.program = program;
     this.port = port;
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `http://${host}:${port}`;
   }
 
   /** Starts it and returns at once. */
   static async launch(options: MuninnOptions): Promise<Muninn> {
+    const { host = "127.0.0.1", within = [] } = options;
     const port = options.port ?? (await freePort());
+    const [command, ...words] = [...within, process.execPath];
     const program = new Program({
       name: "muninn",
-      command: process.execPath,
+      command,
       arguments: [
+        ...words,
         LAUNCHER,
         `-data-dir=${options.dataDirectory}`,
-        "-server.http-listen-address=127.0.0.1",
+        `-server.http-listen-address=${host}`,
         `-server.http-listen-port=${port}`,
         ...(options.flags ?? []),
       ],
       ...(options.environment !== undefined && { environment: options.environment }),
     });
-    return new Muninn(program, port);
+    return new Muninn(program, host, port);
   }
 
   /** Starts it and waits until it says that it is ready. */

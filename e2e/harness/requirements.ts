@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { whyNoNamespaces } from "./cluster-network.ts";
 
 /** Path of a program on PATH. */
 export function findProgram(name: string): string | undefined {
@@ -32,6 +33,11 @@ export function unlessFound(packageName: string, path: string): string | false {
 
 export function unlessRoot(): string | false {
   return skipUnless(process.getuid?.() === 0, "needs root (it mounts a small file system)");
+}
+
+export function unlessNamespaces(): string | false {
+  const reason = whyNoNamespaces();
+  return skipUnless(reason === undefined, reason ?? "");
 }
 
 function skipUnless(fulfilled: boolean, reason: string): string | false {

@@ -6,7 +6,7 @@
 import { must } from "../base/assert.ts";
 import type { NetworkAddress } from "../base/network.ts";
 import type { HttpMetrics } from "../http/metrics.ts";
-import type { Member } from "../ring/ring-view.ts";
+import { answersReads, type Member, takesWrites } from "../ring/ring-view.ts";
 import type { RingWatch } from "../ring/ring-watch.ts";
 import { CIRCUIT_BREAKER_DEFAULTS } from "../rpc/circuit-breaker.ts";
 import { GUARD_DEFAULTS, type GuardOptions } from "../rpc/guard.ts";
@@ -70,7 +70,7 @@ export class Rpc {
     const logger = machine.logger.child({ component: "rpc" });
     const common = { clock: machine.clock, logger, registry };
     this.#pool = new IngesterPool(await this.#clientOptions(), this.#guardOptions, common);
-    ring.onChange(() => this.#closeGone());
+    ring.onChange(() => this.#closeUncalled());
     this.#server = new RpcServer(await this.#serverOptions(), { ...common, httpMetrics });
     this.#server.register(this.#routes);
     const { address, port } = await this.#server.listen();
@@ -82,9 +82,12 @@ export class Rpc {
     await this.#pool?.close();
   }
 
-  #closeGone(): void {
-    const { members } = this.#deps.ring.view;
-    this.#pool?.retain(new Set(members.map(({ instance }) => instance.id)));
+  /** One that comes back is met without prejudice: what its breaker has learned was about its last life. */
+  #closeUncalled(): void {
+    const called = this.#deps.ring.view.members.filter(
+      (member) => takesWrites(member) || answersReads(member),
+    );
+    this.#pool?.retain(new Set(called.map(({ instance }) => instance.id)));
   }
 
   async #serverOptions(): Promise<RpcServerOptions> {

@@ -4,7 +4,8 @@
  * is over.
  *
  * What cannot be stored at this moment, because the ring has just changed or a replica is on its way out, is tried again
- * a little later within the same timeout: a rolling restart is nobody's error. Storing the same sample twice does no harm.
+ * a little later within the same timeout, then also of replicas that are left alone because they failed lately: a rolling restart
+ * is nobody's error. Storing the same sample twice does no harm.
  */
 import type { Clock } from "../base/clock.ts";
 import { OpError } from "../base/errors.ts";
@@ -12,7 +13,7 @@ import type { IntakeRows } from "../kernel/host/intake.ts";
 import { WriteQuorum } from "../ring/quorum.ts";
 import { type Member, type RingView, shownState } from "../ring/ring-view.ts";
 import type { ShardRequest } from "../ring/shuffle-shard.ts";
-import type { IngesterClient, RejectedSamples } from "../rpc/ingester.ts";
+import type { IngesterClient, PushAnswer, RejectedSamples } from "../rpc/ingester.ts";
 import { mustKnow, renumbered } from "./direct-store.ts";
 import type { ReplicationMetrics } from "./metrics.ts";
 import { planReplicas, type Target } from "./replica-plan.ts";
@@ -52,7 +53,7 @@ export class ReplicatedStore implements RowStore {
     for (let attempt = 0; ; attempt++) {
       const leftMs = untilMs - clock.monotonicMs();
       const rows = attempt === 0 ? push.rows : push.again();
-      const result = await this.#attempt(push, rows, leftMs);
+      const result = await this.#attempt(push, rows, { timeoutMs: leftMs, isRetry: attempt > 0 });
       if (result.outcome === "stored") return result.rejected;
       const waitMs = RETRY_AFTER_MS[attempt];
       const isOver = untilMs - clock.monotonicMs() < (waitMs ?? 0) + ATTEMPT_MS_MIN;
@@ -63,7 +64,11 @@ export class ReplicatedStore implements RowStore {
   }
 
   /** `rows` are fresh: everything that reads them is done before the first await. */
-  #attempt(push: DecodedPush, rows: IntakeRows, timeoutMs: number): Promise<Attempt> {
+  #attempt(
+    push: DecodedPush,
+    rows: IntakeRows,
+    { timeoutMs, isRetry }: { readonly timeoutMs: number; readonly isRetry: boolean },
+  ): Promise<Attempt> {
     const { tenant, limits } = push;
     const view = this.#deps.ring.shard({ tenant, size: limits.ingestionTenantShardSize });
     const plan = planReplicas(view, rows.tokens, push.kept);
@@ -92,7 +97,7 @@ export class ReplicatedStore implements RowStore {
       };
       for (const target of plan.targets) {
         const frame = frames.get(target.rows) as Uint8Array;
-        void this.#send(push, target, frame, abort.signal)
+        void this.#send(push, target, frame, { signal: abort.signal, isRetry })
           .then(
             (rejected) => {
               if (rejected.length === 0) quorum.succeeded(target.groups);
@@ -111,7 +116,7 @@ export class ReplicatedStore implements RowStore {
     push: DecodedPush,
     { member, rows }: Target,
     frame: Uint8Array,
-    signal: AbortSignal,
+    { signal, isRetry }: { readonly signal: AbortSignal; readonly isRetry: boolean },
   ): Promise<readonly RejectedSamples[]> {
     const { metrics, clientFor } = this.#deps;
     const { id } = member.instance;
@@ -119,7 +124,9 @@ export class ReplicatedStore implements RowStore {
     metrics.sentBytes.inc(frame.length);
     try {
       const client = clientFor(member);
-      const first = await untilAborted(client.pushFrame(push.tenant, frame, signal), signal);
+      const send = (bytes: Uint8Array): Promise<PushAnswer> =>
+        untilAborted(client.pushFrame(push.tenant, bytes, signal, isRetry), signal);
+      const first = await send(frame);
       const rowOf = (index: number): number => (rows === undefined ? index : (rows[index] ?? 0));
       const rejected = renumbered(first.rejected, rowOf);
       if (first.unknownSeries.length === 0) return rejected;
@@ -128,7 +135,7 @@ export class ReplicatedStore implements RowStore {
       push.withLabels(wanted);
       const labelled = push.frame(undefined);
       metrics.sentBytes.inc(labelled.length);
-      const second = await untilAborted(client.pushFrame(push.tenant, labelled, signal), signal);
+      const second = await send(labelled);
       mustKnow(second, id);
       return [...rejected, ...renumbered(second.rejected, (index) => wanted[index] ?? 0)];
     } catch (error) {

@@ -57,8 +57,14 @@ export class GuardedIngester implements IngesterClient {
     this.readGuard = new CallGuard("read", instanceId, options, options.readBreaker, deps);
   }
 
-  pushFrame(tenant: string, frame: Uint8Array, signal?: AbortSignal): Promise<PushAnswer> {
-    return this.pushGuard.run(frame.length, () => this.#ingester.pushFrame(tenant, frame, signal));
+  pushFrame(
+    tenant: string,
+    frame: Uint8Array,
+    signal?: AbortSignal,
+    isNeeded = false,
+  ): Promise<PushAnswer> {
+    const call = (): Promise<PushAnswer> => this.#ingester.pushFrame(tenant, frame, signal);
+    return this.pushGuard.run(frame.length, call, isNeeded);
   }
 
   select(tenant: string, request: SelectRequest): Promise<EncodedSeriesSet> {
@@ -123,10 +129,17 @@ export class CallGuard {
     return this.#breaker?.state;
   }
 
-  /** Rejects with "ingester-overloaded" or "ingester-circuit-open", and then `call` was not made. */
-  async run<Answer>(sizeBytes: number, call: () => Promise<Answer>): Promise<Answer> {
+  /**
+   * Rejects with "ingester-overloaded" or "ingester-circuit-open", and then `call` was not made. A call that is needed passes an
+   * open breaker: it protects the caller from one ingester as long as there are others.
+   */
+  async run<Answer>(
+    sizeBytes: number,
+    call: () => Promise<Answer>,
+    isNeeded = false,
+  ): Promise<Answer> {
     this.#checkRoom(sizeBytes);
-    const permit = this.#admit();
+    const permit = this.#admit(isNeeded);
     this.#inflightRequests++;
     this.#inflightBytes += sizeBytes;
     let outcome: Outcome = "success";
@@ -165,11 +178,11 @@ export class CallGuard {
     return new OpError("ingester-overloaded", text, { instance: this.#instanceId });
   }
 
-  #admit(): number | undefined {
+  #admit(isNeeded: boolean): number | undefined {
     const breaker = this.#breaker;
     if (breaker === undefined) return undefined;
     const permit = breaker.admit();
-    if (permit !== undefined) return permit;
+    if (permit !== undefined || isNeeded) return permit;
     this.#counts.results[this.#type].circuit_breaker_open++;
     const remainingDelayMs = Math.ceil(breaker.remainingDelayMs);
     throw new OpError(
@@ -198,8 +211,14 @@ export class CallGuard {
   }
 }
 
-/** Timeouts, lost connections and 5xx tell against the ingester; that a tenant asks for too much does not. */
+/**
+ * Timeouts and 5xx tell against the ingester; that a tenant asks for too much does not. Where nobody listens, or the connection
+ * broke, that is known at once and nobody is slowed by it: a breaker would only keep an ingester away that has just been started
+ * again, and the next one that fails would be one too many.
+ */
 function outcomeOf(error: unknown): Outcome {
-  if (error instanceof OpError && error.code === "canceled") return "ignored";
+  if (error instanceof OpError && IGNORED.has(error.code)) return "ignored";
   return answerFor(error).status >= 500 ? "failure" : "success";
 }
+
+const IGNORED: ReadonlySet<string> = new Set(["canceled", "ingester-unreachable"]);

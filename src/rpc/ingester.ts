@@ -7,9 +7,15 @@ import type { Queryable } from "../storage/queryable.ts";
 export interface IngesterClient extends Queryable {
   /**
    * Stores the rows of a push frame (docs/formats/push-frame.md). The frame must not change until the promise is settled.
-   * `signal` ends the waiting; what was sent may be stored all the same.
+   * `signal` ends the waiting; what was sent may be stored all the same. `isNeeded`: the other replicas do not suffice, so this one
+   * is to be tried even if it has failed lately.
    */
-  pushFrame(tenant: string, frame: Uint8Array, signal?: AbortSignal): Promise<PushAnswer>;
+  pushFrame(
+    tenant: string,
+    frame: Uint8Array,
+    signal?: AbortSignal,
+    isNeeded?: boolean,
+  ): Promise<PushAnswer>;
   /** Of each tenant that has a head there. */
   allUserStats(signal?: AbortSignal): Promise<readonly UserStats[]>;
 }

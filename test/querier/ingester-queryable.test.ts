@@ -299,11 +299,18 @@ test("a ring of one gets the request as it is, and its answer is passed on", asy
   assert.ok(!("labelsWanted" in must(replicas.ingester("a").requests[0], "it was asked")));
 });
 
-test("a ring with fewer members than a quorum is not believed: the others are not known here", async () => {
+test("fewer instances than every sample is on: the ring as it is known here is not whole", async () => {
   const ring = ringFixture([{ id: "a", series: [UP] }]);
   assert.match(
     (await refused(ring)).message,
-    /too few instances in the ring: 1 may hold samples, and every sample is on at least 2/,
+    /^too few instances in the ring: 1 may hold samples, and every sample is on at least 2/,
+  );
+  const single = ringFixture([{ id: "a", series: [UP] }], { ring: { replicationFactor: 1 } });
+  assert.deepEqual(await selected(single), [UP]);
+  const failing = ringFixture([{ id: "a", behaviour: FAILS }], { ring: { replicationFactor: 1 } });
+  assert.match(
+    (await refused(failing)).message,
+    /a \(a\.example:9095, ACTIVE\): connection refused/,
   );
 });
 

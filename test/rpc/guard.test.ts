@@ -141,6 +141,19 @@ test("an ingester that times out is left alone for a while, then probed", async 
   assert.equal(await fixture.value(`${transitions}{request_type="push",state="closed"}`), 1);
 });
 
+test("a push that no others can store passes an open breaker, and does not close it", async () => {
+  const fixture = new GuardFixture();
+  const { ingester, guarded } = fixture;
+  ingester.failure = TIMEOUT;
+  await fixture.pushes(100);
+  ingester.failure = undefined;
+  await assert.rejects(fixture.push(), { code: "ingester-circuit-open" });
+  await guarded.pushFrame("t", new Uint8Array(1), undefined, true);
+  assert.equal(ingester.pushes.length, 101);
+  assert.equal(guarded.pushGuard.breakerState, "open");
+  await assert.rejects(fixture.push(), { code: "ingester-circuit-open" });
+});
+
 test("what counts as a failure of the ingester, and what does not", async () => {
   const opensAfter = async (error: Error): Promise<boolean> => {
     const fixture = new GuardFixture();
@@ -149,11 +162,11 @@ test("what counts as a failure of the ingester, and what does not", async () => 
     return fixture.guarded.pushGuard.breakerState === "open";
   };
   assert.ok(await opensAfter(TIMEOUT));
-  assert.ok(await opensAfter(new OpError("ingester-unreachable", "")));
   assert.ok(await opensAfter(new OpError("wal-blocked", "")));
   assert.ok(await opensAfter(new TypeError("a bug")));
   assert.ok(await opensAfter(new OpError("rpc-unauthorized", "", { httpStatus: 500 })));
   assert.equal(await opensAfter(new OpError("canceled", "")), false);
+  assert.equal(await opensAfter(new OpError("ingester-unreachable", "")), false, "known at once");
   assert.equal(await opensAfter(new OpError("max-series-per-query", "")), false);
 });
 

@@ -49,14 +49,17 @@ const REASONS: Readonly<Record<string, string>> = {
     "it does not accept our certificate: see -ingester.client.tls-cert-path and -server.rpc-tls-ca-path there",
 };
 
-/** No answer: refused, reset, not found, no TLS … */
+/** Known only after a while of waiting, unlike the others. */
+const SLOW = new Set(["ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT", "EHOSTUNREACH", "ENETUNREACH"]);
+
+/** No answer: refused, reset, not found, no TLS …; "ingester-timeout" if that was known only after a while. */
 export function unreachable(peer: Peer, cause: unknown): OpError {
   const code = codeOf(cause);
   const message = cause instanceof Error ? cause.message : String(cause);
   const known = REASONS[code];
   const why = known === undefined ? message : `${known} (${code})`;
   return new OpError(
-    "ingester-unreachable",
+    SLOW.has(code) ? "ingester-timeout" : "ingester-unreachable",
     `${peerName(peer)} cannot be reached: ${why}`,
     { instance: peer.instanceId, address: peer.address },
     { cause },
