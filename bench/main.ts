@@ -21,6 +21,8 @@ import { ingest } from "./programs/ingest.ts";
 import { newSeries } from "./programs/new-series.ts";
 import { paced } from "./programs/paced.ts";
 import { query24h } from "./programs/query-24h.ts";
+import { recovery } from "./programs/recovery.ts";
+import { replication } from "./programs/replication.ts";
 import { restart } from "./programs/restart.ts";
 import { ringLookup } from "./programs/ring-lookup.ts";
 import { writeLatencyUnderQuery } from "./programs/write-latency.ts";
@@ -35,6 +37,8 @@ const PROGRAMS = [
   query24h,
   writeLatencyUnderQuery,
   ringLookup,
+  replication,
+  recovery,
   gossipConvergence,
 ];
 const SMOKE_SCALE = 0.01;

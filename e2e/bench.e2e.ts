@@ -24,6 +24,8 @@ const ROWS: Readonly<Record<string, readonly string[]>> = {
   "write-latency-under-query": ["push-p99", "push-p99-under-query"],
   "gossip-convergence": ["gossip-change-p50", "gossip-packets", "gossip-bytes", "gossip-death"],
   "ring-lookup": ["ring-lookup", "ring-placement"],
+  replication: ["replication-cpu", "replica-bytes", "replication-p99"],
+  recovery: ["recovery", "recovery-cpu"],
 };
 
 for (const [program, rows] of Object.entries(ROWS)) {

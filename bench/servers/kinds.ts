@@ -3,7 +3,16 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ServerKind } from "./server.ts";
 
-const LAUNCHER = join(import.meta.dirname, "../../bin/muninn.js");
+export const MUNINN_LAUNCHER = join(import.meta.dirname, "../../bin/muninn.js");
+
+export const LIFTED_LIMITS: readonly string[] = [
+  "-log.level=warn",
+  "-distributor.ingestion-rate-limit=1000000000",
+  "-distributor.ingestion-burst-size=1000000000",
+  "-ingester.max-global-series-per-user=0",
+  // The query benchmarks keep a whole day in the head.
+  "-blocks-storage.tsdb.retention-period=48h",
+];
 
 export const MUNINN: ServerKind = {
   name: "Muninn",
@@ -15,16 +24,11 @@ export const MUNINN: ServerKind = {
   walFolder: "wal",
   async arguments(folder, port) {
     return [
-      LAUNCHER,
+      MUNINN_LAUNCHER,
       `-data-dir=${folder}`,
       "-server.http-listen-address=127.0.0.1",
       `-server.http-listen-port=${port}`,
-      "-log.level=warn",
-      "-distributor.ingestion-rate-limit=1000000000",
-      "-distributor.ingestion-burst-size=1000000000",
-      "-ingester.max-global-series-per-user=0",
-      // The query benchmarks keep a whole day in the head.
-      "-blocks-storage.tsdb.retention-period=48h",
+      ...LIFTED_LIMITS,
     ];
   },
 };

@@ -13,7 +13,7 @@ import type { IntakeRows } from "../kernel/host/intake.ts";
 import { WriteQuorum } from "../ring/quorum.ts";
 import { type Member, type RingView, shownState } from "../ring/ring-view.ts";
 import type { ShardRequest } from "../ring/shuffle-shard.ts";
-import type { IngesterClient, PushAnswer, RejectedSamples } from "../rpc/ingester.ts";
+import type { IngesterClient, RejectedSamples } from "../rpc/ingester.ts";
 import { mustKnow, renumbered } from "./direct-store.ts";
 import type { ReplicationMetrics } from "./metrics.ts";
 import { planReplicas, type Target } from "./replica-plan.ts";
@@ -81,32 +81,33 @@ export class ReplicatedStore implements RowStore {
       if (!frames.has(numbers)) frames.set(numbers, push.frame(numbers));
     }
     const quorum = new WriteQuorum(plan.groups);
-    const abort = new AbortController();
-    const timeout = new OpError("ingester-timeout", `no answer within ${Math.round(timeoutMs)} ms`);
-    const timer = this.#deps.clock.after(timeoutMs, () => abort.abort(timeout));
-    let unanswered = plan.targets.length;
+    const unanswered = new Set(plan.targets);
     return new Promise((resolve) => {
-      const look = (): void => {
-        unanswered--;
-        if (unanswered === 0) timer.cancel();
+      const settle = (target: Target, failure: Failure | undefined): void => {
+        // It answers after the time is over: its rows count for nothing any more.
+        if (!unanswered.delete(target)) return;
+        if (unanswered.size === 0) timer.cancel();
+        if (failure === undefined) quorum.succeeded(target.groups);
+        else quorum.failed(target.groups, failure.error ? "server" : "client", failure);
         const { verdict } = quorum;
         if (verdict.outcome === "stored") resolve({ outcome: "stored", rejected: [] });
         else if (verdict.outcome === "refused" || verdict.outcome === "failed") {
           resolve(attemptOf(verdict.cause as Failure));
         }
       };
+      const timer = this.#deps.clock.after(timeoutMs, () => {
+        const text = `no answer within ${Math.round(timeoutMs)} ms`;
+        for (const target of [...unanswered]) {
+          this.#deps.metrics.failures.inc({ ingester: target.member.instance.id });
+          settle(target, timeoutOf(target, new OpError("ingester-timeout", text)));
+        }
+      });
       for (const target of plan.targets) {
         const frame = frames.get(target.rows) as Uint8Array;
-        void this.#send(push, target, frame, { signal: abort.signal, isRetry })
-          .then(
-            (rejected) => {
-              if (rejected.length === 0) quorum.succeeded(target.groups);
-              else quorum.failed(target.groups, "client", { rejected } satisfies Failure);
-            },
-            (error: unknown) =>
-              quorum.failed(target.groups, "server", failureOf(target, error, abort.signal)),
-          )
-          .then(look);
+        this.#send(push, target, frame, { isAwaited: () => unanswered.has(target), isRetry }).then(
+          (rejected) => settle(target, rejected.length === 0 ? undefined : { rejected }),
+          (error: unknown) => settle(target, failureOf(target, error)),
+        );
       }
     });
   }
@@ -116,7 +117,7 @@ export class ReplicatedStore implements RowStore {
     push: DecodedPush,
     { member, rows }: Target,
     frame: Uint8Array,
-    { signal, isRetry }: { readonly signal: AbortSignal; readonly isRetry: boolean },
+    { isAwaited, isRetry }: { readonly isAwaited: () => boolean; readonly isRetry: boolean },
   ): Promise<readonly RejectedSamples[]> {
     const { metrics, clientFor } = this.#deps;
     const { id } = member.instance;
@@ -124,22 +125,20 @@ export class ReplicatedStore implements RowStore {
     metrics.sentBytes.inc(frame.length);
     try {
       const client = clientFor(member);
-      const send = (bytes: Uint8Array): Promise<PushAnswer> =>
-        untilAborted(client.pushFrame(push.tenant, bytes, signal, isRetry), signal);
-      const first = await send(frame);
+      const first = await client.pushFrame(push.tenant, frame, undefined, isRetry);
       const rowOf = (index: number): number => (rows === undefined ? index : (rows[index] ?? 0));
       const rejected = renumbered(first.rejected, rowOf);
-      if (first.unknownSeries.length === 0) return rejected;
+      if (first.unknownSeries.length === 0 || !isAwaited()) return rejected;
       const wanted = Uint32Array.from(first.unknownSeries, rowOf).sort();
       metrics.seriesResent.inc(wanted.length);
       push.withLabels(wanted);
       const labelled = push.frame(undefined);
       metrics.sentBytes.inc(labelled.length);
-      const second = await send(labelled);
+      const second = await client.pushFrame(push.tenant, labelled, undefined, isRetry);
       mustKnow(second, id);
       return [...rejected, ...renumbered(second.rejected, (index) => wanted[index] ?? 0)];
     } catch (error) {
-      metrics.failures.inc({ ingester: id });
+      if (isAwaited()) metrics.failures.inc({ ingester: id });
       throw error;
     }
   }
@@ -161,25 +160,18 @@ function attemptOf({ rejected, error, mayRetry }: Failure): Attempt {
 }
 
 /** Whatever one replica did wrong: named, and with the code of what it said. */
-function failureOf({ member }: Target, thrown: unknown, signal: AbortSignal): Failure {
-  const isTimeout = signal.aborted;
-  const cause: unknown = isTimeout ? signal.reason : thrown;
-  const { id, address } = member.instance;
+function failureOf(target: Target, cause: unknown): Failure {
   const code = cause instanceof OpError ? cause.code : "unavailable";
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const message = `failed pushing to ingester ${id} (${address}, ${shownState(member)}): ${reason}`;
-  const isLimit = code.startsWith("ingester-max-");
-  return {
-    error: new OpError(code, message, {}, { cause }),
-    mayRetry: !isTimeout && !isLimit,
-  };
+  return { error: named(target, code, cause), mayRetry: !code.startsWith("ingester-max-") };
 }
 
-/** A local replica does not look at the signal. */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const giveUp = (): void => reject(signal.reason as Error);
-    signal.addEventListener("abort", giveUp, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
-  });
+function timeoutOf(target: Target, cause: OpError): Failure {
+  return { error: named(target, cause.code, cause), mayRetry: false };
+}
+
+function named({ member }: Target, code: string, cause: unknown): OpError {
+  const { id, address } = member.instance;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const message = `failed pushing to ingester ${id} (${address}, ${shownState(member)}): ${reason}`;
+  return new OpError(code, message, {}, { cause });
 }

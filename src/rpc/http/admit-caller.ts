@@ -5,6 +5,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { OpError } from "../../base/errors.ts";
+import { parseTenant } from "../../http/tenancy.ts";
 import {
   CLUSTER_HEADER,
   clusterValue,
@@ -49,6 +50,14 @@ export class Admission {
       `the caller belongs to cluster ${labelOf(sent)} and this member to ${labelOf(this.#clusterValue)}: see -memberlist.cluster-label`,
     );
   }
+}
+
+/** Of what a call says: the error is the caller's. */
+export function tenantOf(text: string | undefined): string | OpError {
+  const parsed = parseTenant(text);
+  if (parsed.kind === "tenant") return parsed.tenant;
+  if (parsed.kind === "missing") return new OpError("no-org-id", "no org id");
+  return new OpError("invalid-tenant", parsed.message);
 }
 
 /** For a text: in quotes, and not all of what a stranger may send. */

@@ -17,14 +17,15 @@ import {
   encodeSeriesRequest,
 } from "./messages.ts";
 import type { RpcClientOptions } from "./options.ts";
+import { OutgoingStreams, type StreamResponse } from "./outgoing-stream.ts";
 import { malformedAnswer, type Peer, remoteError } from "./peer-error.ts";
 import { type IngesterCall, OPERATIONS, PATHS } from "./protocol.ts";
 import { type OutgoingCall, RpcConnection, type RpcResponse } from "./rpc-connection.ts";
 
-/** An answer to a push is a list of rows at most. */
-const PUSH_ANSWER_MAX_BYTES = 64 * 1024 * 1024;
 /** JSON is decoded in one go, and a string of Node holds no more than half a gigabyte. */
 const JSON_MAX_BYTES = 256 * 1024 * 1024;
+
+type BytesResponse = Extract<RpcResponse, { readonly kind: "bytes" }>;
 
 const ALL_STORED: PushAnswer = { unknownSeries: new Uint32Array(0), rejected: [] };
 
@@ -42,30 +43,27 @@ export class HttpIngesterClient implements IngesterClient {
   readonly #options: RpcClientOptions;
   readonly #clock: Clock;
   readonly #metrics: IngesterCallMetrics;
-  readonly #pushes: RpcConnection;
+  readonly #peer: Peer;
+  readonly #pushes: OutgoingStreams;
   readonly #reads: RpcConnection;
 
   constructor(peer: Peer, options: RpcClientOptions, deps: HttpIngesterClientDependencies) {
     this.#options = options;
     this.#clock = deps.clock;
     this.#metrics = deps.metrics;
-    this.#pushes = new RpcConnection(peer, options, deps.clock);
+    this.#peer = peer;
+    this.#pushes = new OutgoingStreams(peer, PATHS.push, options, {
+      clock: deps.clock,
+      refusal: (response) => failureOf(peer, response),
+    });
     this.#reads = new RpcConnection(peer, options, deps.clock);
   }
 
   pushFrame(tenant: string, frame: Uint8Array, signal?: AbortSignal): Promise<PushAnswer> {
-    const call: OutgoingCall = {
-      path: PATHS.push,
-      tenant,
-      body: frame,
-      timeoutMs: this.#options.pushTimeoutMs,
-      answerMaxBytes: PUSH_ANSWER_MAX_BYTES,
-      signal,
-    };
-    return this.#run("push", this.#pushes, call, (response) =>
-      response.kind === "bytes" && response.status === 204
-        ? ALL_STORED
-        : decodePushAnswer(bodyOf(response)),
+    return this.#run(
+      "push",
+      () => this.#pushes.call(tenant, frame, signal).then(asBytes),
+      (response) => (response.status === 204 ? ALL_STORED : decodePushAnswer(bodyOf(response))),
     );
   }
 
@@ -75,33 +73,43 @@ export class HttpIngesterClient implements IngesterClient {
       answerMaxBytes: this.#options.responseSizeMaxBytes,
       wantsSeries: true,
     };
-    return this.#run("select", this.#reads, call, seriesOf);
+    return this.#run("select", () => this.#reads.call(call), seriesOf);
   }
 
   labelNames(tenant: string, request: LabelsRequest): Promise<string[]> {
     const call = this.#read("labelNames", tenant, encodeLabelsRequest(request), request.signal);
-    return this.#run("labelNames", this.#reads, call, (response) =>
-      decodeStrings(bodyOf(response)),
+    return this.#run(
+      "labelNames",
+      () => this.#reads.call(call),
+      (response) => decodeStrings(bodyOf(response)),
     );
   }
 
   labelValues(tenant: string, name: string, request: LabelsRequest): Promise<string[]> {
     const body = encodeLabelValuesRequest(name, request);
     const call = this.#read("labelValues", tenant, body, request.signal);
-    return this.#run("labelValues", this.#reads, call, (response) =>
-      decodeStrings(bodyOf(response)),
+    return this.#run(
+      "labelValues",
+      () => this.#reads.call(call),
+      (response) => decodeStrings(bodyOf(response)),
     );
   }
 
   series(tenant: string, request: SeriesRequest): Promise<Labels[]> {
     const call = this.#read("series", tenant, encodeSeriesRequest(request), request.signal);
-    return this.#run("series", this.#reads, call, (response) => decodeLabelSets(bodyOf(response)));
+    return this.#run(
+      "series",
+      () => this.#reads.call(call),
+      (response) => decodeLabelSets(bodyOf(response)),
+    );
   }
 
   allUserStats(signal?: AbortSignal): Promise<readonly UserStats[]> {
     const call = this.#read("userStats", "", "{}", signal);
-    return this.#run("userStats", this.#reads, call, (response) =>
-      decodeUserStats(bodyOf(response)),
+    return this.#run(
+      "userStats",
+      () => this.#reads.call(call),
+      (response) => decodeUserStats(bodyOf(response)),
     );
   }
 
@@ -126,27 +134,30 @@ export class HttpIngesterClient implements IngesterClient {
     };
   }
 
-  async #run<Answer>(
+  async #run<Response extends RpcResponse, Answer>(
     name: IngesterCall,
-    connection: RpcConnection,
-    call: OutgoingCall,
-    decode: (response: RpcResponse) => Answer,
+    call: () => Promise<Response>,
+    decode: (response: Response) => Answer,
   ): Promise<Answer> {
     const startMs = this.#clock.monotonicMs();
     let outcome = "error";
     try {
-      const response = await connection.call(call);
+      const response = await call();
       const status = response.kind === "series" ? 200 : response.status;
       outcome = `${Math.trunc(status / 100)}xx`;
-      if (response.kind === "bytes" && status >= 300) throw failureOf(connection.peer, response);
+      if (response.kind === "bytes" && status >= 300) throw failureOf(this.#peer, response);
       return decode(response);
     } catch (error) {
       if (error instanceof OpError && error.code === "canceled") outcome = "cancel";
-      throw withPeer(error, connection.peer);
+      throw withPeer(error, this.#peer);
     } finally {
       this.#metrics.observe(OPERATIONS[name], outcome, this.#clock.monotonicMs() - startMs);
     }
   }
+}
+
+function asBytes(response: StreamResponse): BytesResponse {
+  return { kind: "bytes", ...response };
 }
 
 function bodyOf(response: RpcResponse): Buffer {

@@ -15,11 +15,15 @@ const DONE: RpcAnswer = { kind: "done" };
 /** An ingester of this process, for the distributors and queriers of others. */
 export function ingesterRoutes(ingester: IngesterClient): RpcRoute[] {
   return [
-    forTenant("push", async ({ tenant, body, signal }) => {
-      const answer = await ingester.pushFrame(tenant, body, signal);
-      const isAllStored = answer.unknownSeries.length === 0 && answer.rejected.length === 0;
-      return isAllStored ? DONE : json(encodePushAnswer(answer));
-    }),
+    {
+      // A push goes on when its caller is gone: it is nearly done, and its rows are wanted.
+      ...forTenant("push", async ({ tenant, body }) => {
+        const answer = await ingester.pushFrame(tenant, body);
+        const isAllStored = answer.unknownSeries.length === 0 && answer.rejected.length === 0;
+        return isAllStored ? DONE : json(encodePushAnswer(answer));
+      }),
+      isStreamed: true,
+    },
     forTenant("select", async ({ tenant, body, signal }) => ({
       kind: "series",
       set: await ingester.select(tenant, decodeSelectRequest(body, signal)),

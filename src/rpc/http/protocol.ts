@@ -32,6 +32,11 @@ export type IngesterCall = keyof typeof OPERATIONS;
 export const CLUSTER_HEADER = "x-muninn-cluster";
 export const SECRET_HEADER = "authorization";
 
+/** What a request is upgraded to for calls one after another and side by side on its connection. */
+export const STREAM_PROTOCOL = "muninn-calls";
+/** The code of a message that asks for no more calls on the stream. */
+export const GOING_AWAY = 1;
+
 /** Labels and secrets may hold anything; header values may not. */
 export function clusterValue(label: string): string {
   return encodeURIComponent(label.toWellFormed());
@@ -39,4 +44,16 @@ export function clusterValue(label: string): string {
 
 export function secretValue(secret: string): string {
   return `Bearer ${Buffer.from(secret, "utf8").toString("base64url")}`;
+}
+
+/** What every request to another member carries. */
+export function memberHeaders(member: {
+  readonly clusterLabel: string;
+  readonly secret: string;
+}): Record<string, string> {
+  const { clusterLabel, secret } = member;
+  return {
+    [CLUSTER_HEADER]: clusterValue(clusterLabel),
+    ...(secret === "" ? {} : { [SECRET_HEADER]: secretValue(secret) }),
+  };
 }

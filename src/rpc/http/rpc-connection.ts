@@ -9,7 +9,8 @@ import { TENANT_HEADER } from "../../http/tenancy.ts";
 import { SeriesSetReceiver } from "../../storage/series-set-frame.ts";
 import type { RpcClientOptions } from "./options.ts";
 import { answerTooLarge, malformedAnswer, type Peer, timedOut, unreachable } from "./peer-error.ts";
-import { CLUSTER_HEADER, clusterValue, SECRET_HEADER, secretValue } from "./protocol.ts";
+import { memberHeaders } from "./protocol.ts";
+import { reasonOf } from "./reason-of.ts";
 
 /** Answers other than 2xx say what went wrong: in less than this. */
 const FAILURE_SIZE_MAX_BYTES = 1024 * 1024;
@@ -45,11 +46,7 @@ export class RpcConnection {
   constructor(peer: Peer, options: RpcClientOptions, clock: Clock) {
     this.peer = peer;
     this.#clock = clock;
-    const { secret, clusterLabel } = options;
-    this.#headers = [
-      ...[CLUSTER_HEADER, clusterValue(clusterLabel)],
-      ...(secret === "" ? [] : [SECRET_HEADER, secretValue(secret)]),
-    ];
+    this.#headers = Object.entries(memberHeaders(options)).flat();
     this.#pool = openPool(peer, options);
   }
 
@@ -204,14 +201,4 @@ class PendingCall implements Dispatcher.DispatchHandler {
     this.#call.signal?.removeEventListener("abort", this.#onAbort);
     return true;
   }
-}
-
-function reasonOf(signal: AbortSignal): OpError {
-  if (signal.reason instanceof OpError) return signal.reason;
-  return new OpError(
-    "canceled",
-    "the call to an ingester was given up",
-    {},
-    { cause: signal.reason },
-  );
 }

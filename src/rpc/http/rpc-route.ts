@@ -8,6 +8,8 @@ export interface RpcRoute {
   readonly operation: string;
   /** The call needs X-Scope-OrgID. */
   readonly forTenant: boolean;
+  /** The call can be made on a stream too. */
+  readonly isStreamed?: boolean;
   /** Rejects with an OpError for whatever the caller is to know. */
   readonly answer: (call: RpcCall) => Promise<RpcAnswer>;
 }
@@ -16,7 +18,7 @@ export interface RpcCall {
   /** "" on routes that are not for a tenant. */
   readonly tenant: string;
   readonly body: Buffer;
-  /** Fires when the caller has gone away. */
+  /** Fires when the caller has gone away; on a stream, where it cannot be told of one call, when the stream has ended. */
   readonly signal: AbortSignal;
 }
 

@@ -18,16 +18,17 @@ import { lingerAfter } from "../../http/body.ts";
 import { listenError } from "../../http/listen-error.ts";
 import type { HttpMetrics, RouteMetrics } from "../../http/metrics.ts";
 import type { ListenAddress } from "../../http/server.ts";
-import { parseTenant, TENANT_HEADER } from "../../http/tenancy.ts";
+import { TENANT_HEADER } from "../../http/tenancy.ts";
 import { newRpcServerMetrics, type RpcServerMetrics } from "../metrics.ts";
-import { Admission } from "./admit-caller.ts";
+import { Admission, tenantOf } from "./admit-caller.ts";
 import { announcedBytes, failureText, readBody, sendAnswer, sendText } from "./exchange.ts";
+import { IncomingStream, type StreamAnswer, streamAnswer } from "./incoming-stream.ts";
 import type { RpcServerOptions } from "./options.ts";
-import { PATHS } from "./protocol.ts";
-import type { RpcRoute } from "./rpc-route.ts";
+import type { Socket } from "./outbox.ts";
+import { PATHS, STREAM_PROTOCOL } from "./protocol.ts";
+import type { RpcCall, RpcRoute } from "./rpc-route.ts";
 
 type AnyServer = Server | TlsServer;
-type Socket = IncomingMessage["socket"];
 
 export interface RpcServerDependencies {
   readonly clock: Clock;
@@ -75,6 +76,7 @@ export class RpcServer {
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #sockets = new Set<Socket>();
   readonly #unfinished = new Set<ServerResponse>();
+  readonly #streams = new Set<IncomingStream>();
   readonly #refusalsLoggedMs = new Map<string, number>();
   #bodiesSizeBytes = 0;
   #shutdown: Promise<void> | undefined;
@@ -125,6 +127,7 @@ export class RpcServer {
     for (const response of this.#unfinished) {
       if (!response.headersSent) response.setHeader("connection", "close");
     }
+    for (const stream of this.#streams) stream.goAway();
     // Node takes a connection that has never said anything for a request under way, and would wait for it.
     for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
     const deadline = this.#clock.after(this.#options.shutdownTimeoutMs, () => {
@@ -140,8 +143,12 @@ export class RpcServer {
     server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       this.#onRequest(request, response);
     });
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      this.#onUpgrade(request, socket as Socket, head);
+    });
     server.on("connection", (socket: Socket) => {
       this.#sockets.add(socket);
+      socket.setKeepAlive(true, this.#options.idleTimeoutMs);
       socket.once("close", () => this.#sockets.delete(socket));
     });
     server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
@@ -161,6 +168,76 @@ export class RpcServer {
     else void this.#serve(admitted, request, response);
   }
 
+  /** Calls of one route, many on one connection: docs/rpc.md. */
+  #onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const path = request.url ?? "";
+    const endpoint = this.#endpoints.get(path);
+    const refusal = this.#admission.refusal(path, request.headers);
+    if (refusal !== undefined || endpoint === undefined || !isStreamOf(endpoint.route, request)) {
+      this.#refuseStream(
+        refusal ?? new OpError("not-found", `no such stream: ${shown(path)}`),
+        socket,
+      );
+      return;
+    }
+    const gone = new AbortController();
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${STREAM_PROTOCOL}\r\n\r\n`,
+    );
+    const stream = new IncomingStream(socket, head, {
+      take: (sizeBytes) => {
+        if (!this.#hasRoom(sizeBytes)) return false;
+        this.#bodiesSizeBytes += sizeBytes;
+        return true;
+      },
+      whyNoRoom: (sizeBytes) => this.#whyNoRoom(sizeBytes),
+      giveBack: (sizeBytes) => {
+        this.#bodiesSizeBytes -= sizeBytes;
+      },
+      answer: (tenant, body) =>
+        this.#answerOnStream(endpoint, { tenant, body, signal: gone.signal }),
+      refusal: (error) => this.#refusalOnStream(error, socket),
+    });
+    this.#streams.add(stream);
+    socket.once("close", () => {
+      this.#streams.delete(stream);
+      gone.abort(new OpError("canceled", "the caller has gone away"));
+    });
+    if (this.#shutdown !== undefined) stream.goAway();
+  }
+
+  #refuseStream(error: OpError, socket: Socket): void {
+    const { status, text } = this.#refusalOnStream(error, socket);
+    socket.on("error", () => undefined);
+    socket.end(
+      `HTTP/1.1 ${status} Refused\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+      () => socket.destroy(),
+    );
+  }
+
+  #refusalOnStream(error: OpError, { remoteAddress }: Socket): StreamAnswer {
+    this.#metrics.rejected.inc({ reason: error.code });
+    this.#logRefusal(error.code, error.message, remoteAddress);
+    const { answer, text } = failureText(error);
+    return { status: answer.status, text };
+  }
+
+  async #answerOnStream({ route, metrics }: Endpoint, call: RpcCall): Promise<StreamAnswer> {
+    const startMs = this.#clock.monotonicMs();
+    metrics.inflight = (metrics.inflight ?? 0) + 1;
+    metrics.requestBytes.observe(call.body.length);
+    let answer: StreamAnswer;
+    try {
+      answer = streamAnswer(await route.answer(call));
+    } catch (error) {
+      answer = this.#failure(error, route, call.tenant);
+    }
+    metrics.inflight--;
+    metrics.durationFor(answer.status).observe((this.#clock.monotonicMs() - startMs) / 1000);
+    metrics.responseBytes.observe(answer.text.length);
+    return answer;
+  }
+
   #admit(request: IncomingMessage): AdmittedCall | OpError {
     const path = request.url ?? "";
     const refusal = this.#admission.refusal(path, request.headers);
@@ -171,25 +248,33 @@ export class RpcServer {
     if (request.method !== method) {
       return new OpError("method-not-allowed", `${path} takes ${method} only`);
     }
-    const tenant = forTenant ? tenantOf(request) : "";
+    const tenant = forTenant ? tenantOf(tenantHeader(request)) : "";
     if (tenant instanceof OpError) return tenant;
     const sizeBytes = this.#sizeOf(request);
     return sizeBytes instanceof OpError ? sizeBytes : { endpoint, tenant, sizeBytes };
   }
 
   #sizeOf(request: IncomingMessage): number | OpError {
-    const { bodySizeMaxBytes, bodiesSizeMaxBytes } = this.#options;
     const sizeBytes = announcedBytes(request);
     if (sizeBytes === undefined) {
       return new OpError("rpc-malformed-request", "the call has no Content-Length");
     }
+    return this.#hasRoom(sizeBytes) ? sizeBytes : this.#whyNoRoom(sizeBytes);
+  }
+
+  #hasRoom(sizeBytes: number): boolean {
+    const { bodySizeMaxBytes, bodiesSizeMaxBytes } = this.#options;
+    return sizeBytes <= bodySizeMaxBytes && this.#bodiesSizeBytes + sizeBytes <= bodiesSizeMaxBytes;
+  }
+
+  #whyNoRoom(sizeBytes: number): OpError {
+    const { bodySizeMaxBytes, bodiesSizeMaxBytes } = this.#options;
     if (sizeBytes > bodySizeMaxBytes) {
       return new OpError(
         "body-too-large",
         `the request body of ${sizeBytes} bytes is larger than the limit of ${bodySizeMaxBytes} bytes; the limit is set by ${SIZE_FLAG}`,
       );
     }
-    if (this.#bodiesSizeBytes + sizeBytes <= bodiesSizeMaxBytes) return sizeBytes;
     return new OpError(
       "rpc-overloaded",
       `calls of ${this.#bodiesSizeBytes} bytes are under way here, and ${bodiesSizeMaxBytes} bytes may be: try again`,
@@ -240,8 +325,16 @@ export class RpcServer {
   }
 
   #fail(error: unknown, { endpoint, tenant }: AdmittedCall, response: ServerResponse): void {
+    const { status, text } = this.#failure(error, endpoint.route, tenant);
+    // Half an answer is taken back by breaking off.
+    if (response.headersSent) response.destroy();
+    else if (!response.destroyed) sendText(response, status, text);
+  }
+
+  /** Logs it, too. */
+  #failure(error: unknown, { operation }: RpcRoute, tenant: string): StreamAnswer {
     const { answer, text } = failureText(error);
-    const fields = { call: endpoint.route.operation, user: tenant, status: answer.status };
+    const fields = { call: operation, user: tenant, status: answer.status };
     if (error instanceof OpError) {
       this.#logger[answer.level](
         { ...fields, code: error.code, reason: error.message },
@@ -250,9 +343,7 @@ export class RpcServer {
     } else {
       this.#logger.error({ ...fields, err: error }, "BUG: call failed");
     }
-    // Half an answer is taken back by breaking off.
-    if (response.headersSent) response.destroy();
-    else if (!response.destroyed) sendText(response, answer.status, text);
+    return { status: answer.status, text };
   }
 
   /** The body is not wanted: the answer goes out at once, and the connection ends. */
@@ -310,12 +401,13 @@ function newServer({ tls, readTimeoutMs, idleTimeoutMs }: RpcServerOptions): Any
   });
 }
 
-function tenantOf(request: IncomingMessage): string | OpError {
-  const header = request.headers[TENANT_HEADER];
-  const parsed = parseTenant(typeof header === "string" ? header : header?.join(","));
-  if (parsed.kind === "tenant") return parsed.tenant;
-  if (parsed.kind === "missing") return new OpError("no-org-id", "no org id");
-  return new OpError("invalid-tenant", parsed.message);
+function tenantHeader({ headers }: IncomingMessage): string | undefined {
+  const header = headers[TENANT_HEADER];
+  return typeof header === "string" ? header : header?.join(",");
+}
+
+function isStreamOf({ isStreamed }: RpcRoute, { headers }: IncomingMessage): boolean {
+  return isStreamed === true && headers.upgrade === STREAM_PROTOCOL;
 }
 
 function shown(path: string): string {

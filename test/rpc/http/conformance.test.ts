@@ -160,11 +160,12 @@ function conformance(name: string, open: (ingester: MemoryIngester) => Promise<O
         const called = call(controller.signal);
         called.catch(() => undefined);
         await until(() => ingester.signals.length > count);
-        const seen = ingester.signals.at(-1) as AbortSignal;
-        assert.equal(seen.aborted, false);
+        const seen = ingester.signals.at(-1);
+        assert.notEqual(seen?.aborted, true);
         controller.abort(new OpError("canceled", "enough"));
         await assert.rejects(called, { code: "canceled", message: "enough" });
-        await until(() => seen.aborted);
+        // A push has no signal over there: it is nearly done, and its rows are wanted.
+        await until(() => seen === undefined || seen.aborted);
       };
       await giveUp((signal) => client.pushFrame("t", Uint8Array.of(1), signal));
       await giveUp((signal) => client.select("t", { ...SELECT, signal }));
