@@ -111,6 +111,7 @@ function instanceWith(id: string, tokens: Uint32Array): Instance {
     serving: true,
     hasData: true,
     lostDataAtMs: 0,
+    firstDataAtMs: 0,
     versions: {},
     tokensUpdatedAtMs: 1,
     tokens,

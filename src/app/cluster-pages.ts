@@ -12,7 +12,7 @@ import type { ClusterSources } from "../ui/cluster/cluster-pages.ts";
 import type { HaTrackerPageSource } from "../ui/cluster/ha-tracker-page.ts";
 import type { MemberlistPageSource, MemberView } from "../ui/cluster/memberlist-source.ts";
 import type { UserStatsPageSource } from "../ui/cluster/user-stats-page.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, metaTexts } from "./cluster.ts";
 import type { Context } from "./module.ts";
 import type { Rings } from "./rings.ts";
 import type { Rpc } from "./rpc.ts";
@@ -91,27 +91,12 @@ function memberView(member: GossipMember, nowMs: number): MemberView {
     name,
     address: addressText(member),
     status,
-    meta: metaOf(meta),
+    meta: metaTexts(meta),
     statusForMs: Math.max(0, nowMs - statusSinceMs),
     roundTripMs,
     incarnation,
     digests: undefined,
   };
-}
-
-/** Ours are texts by name, as JSON; those of other programs may be anything. */
-export function metaOf(meta: Uint8Array): Record<string, string> {
-  try {
-    const parsed: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(meta));
-    if (typeof parsed !== "object" || parsed === null) return {};
-    return Object.fromEntries(
-      Object.entries(parsed).filter(
-        (entry): entry is [string, string] => typeof entry[1] === "string",
-      ),
-    );
-  } catch {
-    return {};
-  }
 }
 
 function valueOf({ store }: Cluster, key: string): unknown {

@@ -14,6 +14,7 @@ import { KvStore } from "../gossip/kv/kv-store.ts";
 import { newKvMetrics } from "../gossip/kv/metrics.ts";
 import { KV_DEFAULTS } from "../gossip/kv/options.ts";
 import type { ValueType } from "../gossip/kv/value-type.ts";
+import type { Member } from "../gossip/membership/member.ts";
 import { newGossipMetrics } from "../gossip/metrics.ts";
 import { GOSSIP_DEFAULTS, type GossipOptions } from "../gossip/options.ts";
 import type { Context } from "./module.ts";
@@ -25,6 +26,8 @@ const TELL_TIMEOUT_MS = 3_000;
  * with half of the ring would answer queries with half of the samples.
  */
 const FIRST_MEMBER_AFTER_MS = 10_000;
+/** If all that it was told of answer and none of them knows more, it waits so long for others to make themselves heard. */
+const NEW_CLUSTER_AFTER_MS = 2_000;
 
 export class Cluster {
   readonly store: KvStore;
@@ -94,36 +97,54 @@ export class Cluster {
       { address: addressText(gossip.address), node: gossip.status.nodeName, label: this.label },
       "gossip is listening",
     );
-    if (this.#config.joinMembers.length === 0) return;
-    const isKnown = await this.#learnTheRest(gossip);
-    this.#rejoinLater(!isKnown);
+    const hasTargets = this.#config.joinMembers.length > 0;
+    const isKnown = hasTargets && (await this.#learnTheRest(gossip));
+    void gossip.updateMeta(metaOf(this.#context.config, true), TELL_TIMEOUT_MS);
+    if (hasTargets) this.#rejoinLater(!isKnown);
   }
 
-  /** A push/pull with one that is there already, tried until it succeeds or it is clear that this is the first member. */
+  /**
+   * An exchange with one who knows the cluster, tried until it succeeds or it is clear that there is none. Two that have just
+   * started know nothing that they could tell each other, so members say of themselves when they are settled.
+   */
   async #learnTheRest(gossip: Gossip): Promise<boolean> {
     const { clock, logger } = this.#context.machine;
     const { joinMembers, abortIfClusterJoinFails, minJoinBackoffMs } = this.#config;
-    const untilMs = clock.monotonicMs() + FIRST_MEMBER_AFTER_MS;
+    const beganMs = clock.monotonicMs();
     for (;;) {
-      const outcome = await gossip.join([...joinMembers, ...liveAddresses(gossip)]);
-      if (outcome.joined > 0) {
+      const outcome = await gossip.join([...joinMembers, ...addressesOf(others(gossip))]);
+      if (await this.#hasAskedSettledMember(gossip)) {
         const { joined, failures } = outcome;
         logger.info({ joined, failed: failures.length }, "joined the gossip cluster");
         return true;
       }
+      const isAnsweredByAll = outcome.failures.length === 0;
       // There is nobody else in the list.
-      if (outcome.failures.length === 0 || this.#isStopped) return false;
-      const waitMs = Math.min(minJoinBackoffMs, 1_000);
-      if (clock.monotonicMs() + waitMs > untilMs) {
-        if (abortIfClusterJoinFails) throw joinFailed(outcome);
+      if ((isAnsweredByAll && outcome.joined === 0) || this.#isStopped) return false;
+      const passedMs = clock.monotonicMs() - beganMs;
+      if (isAnsweredByAll && passedMs >= NEW_CLUSTER_AFTER_MS) {
+        logger.info({ joined: outcome.joined }, "joined a gossip cluster that is new");
+        return true;
+      }
+      const waitMs = Math.min(minJoinBackoffMs, 500);
+      if (passedMs + waitMs > FIRST_MEMBER_AFTER_MS) {
+        if (outcome.joined === 0 && abortIfClusterJoinFails) throw joinFailed(outcome);
         logger.warn(
-          { reasons: failuresText(outcome) },
-          "no member of the cluster answers yet; this process goes on alone and asks again (normal for the first one)",
+          { joined: outcome.joined, reasons: failuresText(outcome) },
+          "no member that knows the cluster answers yet; this process goes on and asks again (normal for the first ones)",
         );
-        return false;
+        return outcome.joined > 0;
       }
       await new Promise<void>((resolve) => void clock.after(waitMs, resolve));
     }
+  }
+
+  async #hasAskedSettledMember(gossip: Gossip): Promise<boolean> {
+    for (const member of others(gossip)) {
+      if (metaTexts(member.meta)["settled"] !== "yes") continue;
+      if ((await gossip.join(addressesOf([member]))).joined > 0) return true;
+    }
+    return false;
   }
 
   /** Tells the others that this member goes. */
@@ -153,7 +174,7 @@ export class Cluster {
 
   /** Targets at addresses where no live member is known. */
   #missingMembers(gossip: Gossip): string[] {
-    const live = new Set(liveAddresses(gossip));
+    const live = new Set(addressesOf(others(gossip)));
     return this.#config.joinMembers.filter((target) => {
       const address = target.includes(":") ? target : `${target}:${this.#config.bindPort}`;
       return gossip.liveCount < 2 || !live.has(address);
@@ -161,11 +182,14 @@ export class Cluster {
   }
 }
 
-/** Of the others, as far as they are known. */
-function liveAddresses(gossip: Gossip): string[] {
-  return gossip.members
-    .filter(({ status, name }) => status === "alive" && name !== gossip.status.nodeName)
-    .map((member) => addressText(member));
+/** The live ones, as far as they are known. */
+function others(gossip: Gossip): readonly Member[] {
+  const own = gossip.status.nodeName;
+  return gossip.members.filter(({ status, name }) => status === "alive" && name !== own);
+}
+
+function addressesOf(members: readonly Member[]): string[] {
+  return members.map((member) => addressText(member));
 }
 
 function joinFailed(outcome: JoinOutcome): OpError {
@@ -201,7 +225,7 @@ function gossipOptions({ config, machine }: Context, label: string): GossipOptio
   return {
     ...GOSSIP_DEFAULTS,
     nodeName: name + suffix,
-    meta: metaOf(config),
+    meta: metaOf(config, false),
     clusterLabel: label,
     acceptUnlabelled: memberlist.clusterLabelVerificationDisabled,
     bind: { host: memberlist.bindAddr, port: memberlist.bindPort },
@@ -219,11 +243,30 @@ function gossipOptions({ config, machine }: Context, label: string): GossipOptio
   };
 }
 
-/** What members tell of themselves to people. */
-function metaOf({ target, ring }: Config): Uint8Array {
+/** What members tell of themselves: to people, and to those who start. */
+function metaOf({ target, ring }: Config, isSettled: boolean): Uint8Array {
   const zone = ring.instanceAvailabilityZone;
-  const meta = { role: target.join(","), ...(zone === "" ? {} : { zone }) };
-  return new TextEncoder().encode(JSON.stringify(meta));
+  const texts = {
+    role: target.join(","),
+    ...(zone === "" ? {} : { zone }),
+    ...(isSettled ? { settled: "yes" } : {}),
+  };
+  return new TextEncoder().encode(JSON.stringify(texts));
+}
+
+/** Of any member: what is not of this kind, as that of other programs, gives nothing. */
+export function metaTexts(meta: Uint8Array): Readonly<Record<string, string>> {
+  try {
+    const parsed: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(meta));
+    if (typeof parsed !== "object" || parsed === null) return {};
+    return Object.fromEntries(
+      Object.entries(parsed).filter(
+        (entry): entry is [string, string] => typeof entry[1] === "string",
+      ),
+    );
+  } catch {
+    return {};
+  }
 }
 
 /** Members that share a bucket share the label; a local directory that nobody named is not shared by anybody. */
@@ -237,6 +280,7 @@ export function clusterLabel(
     storage.backend === "s3"
       ? ["s3", storage.s3.endpoint, storage.s3.bucketName]
       : [storage.backend, isShared ? storage.filesystem.dir : ""];
+  place.push(storage.storagePrefix);
   const hash = createHash("sha256").update(JSON.stringify(place)).digest("hex").slice(0, 12);
   return `muninn-${hash}`;
 }

@@ -19,7 +19,6 @@ export type RingName = keyof typeof KEYS;
 
 /** A tenant's shard takes some kilobytes for each instance in it. */
 const SHARDS_MAX = 2_000;
-const OBSERVATIONS_MAX = 5;
 /** Components whose ring says only who is there. */
 const SERVICE_TOKENS = 1;
 
@@ -81,6 +80,9 @@ export class Rings {
       heartbeatPeriodMs: ring.heartbeatPeriodMs,
       // Nobody can join a process that is alone: there is nothing to see.
       observePeriodMs: this.#cluster.isAlone ? 0 : ring.observePeriodMs,
+      observationsMax: Math.ceil(
+        ring.waitStabilityMaxDurationMs / Math.max(1, ring.observePeriodMs),
+      ),
       tokens: {
         tokenCount: ring.numTokens,
         zoneAware: ring.zoneAwarenessEnabled,
@@ -97,6 +99,7 @@ export class Rings {
     return this.#member(name, {
       heartbeatPeriodMs,
       observePeriodMs: 0,
+      observationsMax: 1,
       tokens: { tokenCount: SERVICE_TOKENS, zoneAware: false, heartbeatTimeoutMs },
       tokensFile: undefined,
       finalSleepMs: 0,
@@ -121,7 +124,7 @@ export class Rings {
 
   #member(
     name: RingName,
-    options: Omit<RingMemberOptions, "id" | "zone" | "versions" | "key" | "observationsMax">,
+    options: Omit<RingMemberOptions, "id" | "zone" | "versions" | "key">,
   ): RingMember {
     const { config, machine } = this.#context;
     return new RingMember(
@@ -134,7 +137,6 @@ export class Rings {
           replication_factor: String(this.ingester.view.options.replicationFactor),
         },
         key: KEYS[name],
-        observationsMax: OBSERVATIONS_MAX,
       },
       {
         store: this.#cluster.store,

@@ -100,6 +100,12 @@ export class Rpc {
       listenPort: server.rpcListenPort,
       clusterLabel: this.#deps.cluster.label,
       secret: server.rpcSecret,
+      bodySizeMaxBytes: server.rpcMaxRecvMsgSizeBytes,
+      // One of the largest calls must fit.
+      bodiesSizeMaxBytes: Math.max(
+        RPC_SERVER_DEFAULTS.bodiesSizeMaxBytes,
+        server.rpcMaxRecvMsgSizeBytes,
+      ),
       shutdownTimeoutMs: server.gracefulShutdownTimeoutMs,
       ...(cert === undefined || key === undefined ? {} : { tls: { cert, key, clientCa } }),
     };

@@ -5,7 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import { OpError } from "../base/errors.ts";
 import type { LocalIngester, PushAnswer, RejectedSamples, SeriesBatch } from "../rpc/ingester.ts";
-import type { ReplicationMetrics } from "./replication-metrics.ts";
+import type { ReplicationMetrics } from "./metrics.ts";
 import type { DecodedPush, RowStore } from "./row-store.ts";
 import { subset } from "./subset.ts";
 

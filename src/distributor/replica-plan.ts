@@ -32,7 +32,7 @@ export function planReplicas(
   kept: Uint32Array | undefined,
 ): ReplicaPlan | ReplicaFault {
   const count = kept?.length ?? tokens.length;
-  const groupOf = new Uint16Array(count);
+  const groupOf = new Uint32Array(count);
   const groupNumbers = new Map<number, number>();
   const members: (readonly Member[])[] = [];
   let [lastSet, lastGroup] = [-1, 0];
@@ -60,7 +60,7 @@ export function planReplicas(
 
 function targetsOf(
   members: readonly (readonly Member[])[],
-  groupOf: Uint16Array,
+  groupOf: Uint32Array,
   kept: Uint32Array | undefined,
 ): Target[] {
   const groupsOf = new Map<Member, number[]>();
@@ -85,7 +85,7 @@ function targetsOf(
 function rowsIn(
   groups: readonly number[],
   groupCount: number,
-  groupOf: Uint16Array,
+  groupOf: Uint32Array,
   kept: Uint32Array | undefined,
 ): Uint32Array {
   const isWanted = new Uint8Array(groupCount);

@@ -15,8 +15,8 @@ import { type Member, type RingView, shownState } from "../ring/ring-view.ts";
 import type { ShardRequest } from "../ring/shuffle-shard.ts";
 import type { IngesterClient, PushAnswer, RejectedSamples } from "../rpc/ingester.ts";
 import { mustKnow, renumbered } from "./direct-store.ts";
+import type { ReplicationMetrics } from "./metrics.ts";
 import { planReplicas, type Target } from "./replica-plan.ts";
-import type { ReplicationMetrics } from "./replication-metrics.ts";
 import type { DecodedPush, RowStore } from "./row-store.ts";
 
 export interface ReplicatedStoreDependencies {

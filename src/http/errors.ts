@@ -39,7 +39,7 @@ function rule(
 }
 
 /** A flood of refused requests (429, 529) or of clients that hang up (499) must not fill the log. */
-export function levelOfStatus(status: number): ErrorRule["level"] {
+function levelOfStatus(status: number): ErrorRule["level"] {
   if (status < 400 || status === 429 || status === 499 || status === 529) return "debug";
   return status >= 500 ? "error" : "warn";
 }

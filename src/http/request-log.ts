@@ -1,12 +1,12 @@
 /**
  * One line for each request when it is over: the only place where a failed request is logged. Level by outcome
- * (errors.ts); successes at debug.
+ * (errors.ts); at debug what succeeded, and what a route answers by itself: a /ready that says "not yet" is no failure.
  */
 import type { FastifyRequest } from "fastify";
 import { BugError } from "../base/assert.ts";
 import { OpError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
-import { type ErrorRule, levelOfStatus } from "./errors.ts";
+import type { ErrorRule } from "./errors.ts";
 import { pathOf } from "./parameters.ts";
 
 export interface RequestOutcome {
@@ -41,8 +41,8 @@ export class RequestLog {
       responseBytes: outcome.responseBytes,
       ...failureFields(failure),
     };
-    if (outcome.status < 400) this.#logger.debug(fields, "request");
-    else this.#logger[failure?.level ?? levelOfStatus(outcome.status)](fields, "request failed");
+    if (failure === undefined) this.#logger.debug(fields, "request");
+    else this.#logger[failure.level](fields, "request failed");
   }
 }
 

@@ -95,6 +95,7 @@ export class IngesterLife {
   // ------------------------------------------------------------------------------- asked by operators
 
   get isPrepared(): boolean {
+    this.#mustRun();
     return this.#isPrepared;
   }
 
@@ -124,6 +125,7 @@ export class IngesterLife {
 
   /** Unix seconds since when it is read-only; 0: it is not. */
   get readOnlySinceSeconds(): number {
+    this.#mustRun();
     const instance = this.#deps.member.instance;
     return instance?.readOnly === true ? Math.trunc(instance.readOnlyUpdatedAtMs / 1000) : 0;
   }
@@ -144,8 +146,10 @@ export class IngesterLife {
   async shutdown(): Promise<void> {
     this.#mustRun();
     const { ingester, member } = this.#deps;
-    this.#isShutDown = true;
     await ingester.maintain();
+    // Somebody else may have asked for the same meanwhile.
+    this.#mustRun();
+    this.#isShutDown = true;
     await member.leave({ unregister: true });
     await ingester.stop();
     this.#deps.logger.warn(

@@ -56,17 +56,16 @@ export function reasonToKeep(view: RingView, member: Member): string | undefined
     (other) => other.instance.id !== member.instance.id && isMissing(other),
   );
   // What is gone for good counts like what is away.
+  const away = [member, ...others];
   const lost = view.losses
-    .filter((instance) => others.every((other) => other.instance.id !== instance.id))
-    .filter((instance) => instance.id !== member.instance.id)
-    .map((instance): Member => ({ instance, isAlive: false }));
-  others.push(...lost);
-  if (view.countUnits([member, ...others]) < view.minSuccess) return undefined;
+    .filter(({ id }) => away.every(({ instance }) => instance.id !== id))
+    .map((instance) => ({ instance }));
+  if (view.countUnits([...away, ...lost]) < view.minSuccess) return undefined;
   const whose =
     reads.rangesBelowQuorum === 0
       ? "samples of some tenants or of times when others were away"
       : `samples of ${percent(reads.share)} of the keys (${reads.rangesBelowQuorum} of ${ranges} ranges)`;
-  return `${whose} may be on no instance that answers${and(others.map(({ instance }) => instance.id))}`;
+  return `${whose} may be on no instance that answers${and([...others, ...lost].map(({ instance }) => instance.id))}`;
 }
 
 /** Samples are on it that nobody can ask for. */

@@ -9,10 +9,11 @@
  *                   4  CRC-32C of all bytes before
  *     instance   1 state · 1 flags · text id · text address · text zone
  *                8 heartbeatMs · 8 registeredAtMs · 8 readOnlyUpdatedAtMs · if flag 16: 8 lostDataAtMs
+ *                if flag 32: 8 firstDataAtMs
  *                2 number of versions · (text key · text value) ×, in order of key
  *                if flag 8:  8 tokensUpdatedAtMs · 4 number of tokens · 4 × tokens, ascending
  *     text       2 length in bytes · UTF-8
- *     flags      1 read-only · 2 serving · 4 has data · 8 tokens follow · 16 lost data
+ *     flags      1 read-only · 2 serving · 4 has data · 8 tokens follow · 16 lost data · 32 first data
  *
  * The same ring always gives the same bytes. A message of some instances, with or without their tokens, is a delta.
  */
@@ -30,7 +31,8 @@ const SERVING = 2;
 const HAS_DATA = 4;
 const WITH_TOKENS = 8;
 const LOST_DATA = 16;
-const ALL_FLAGS = 31;
+const FIRST_DATA = 32;
+const ALL_FLAGS = 63;
 
 /** Limits of what is decoded: bytes from the network must not decide how much memory we take. */
 export const INSTANCES_MAX = 10_000;
@@ -107,8 +109,8 @@ function encodeInstance(instance: Instance): Uint8Array {
   const hasTokens = instance.tokensUpdatedAtMs > 0;
   const textBytes = [...texts, ...versions].reduce((sum, { length }) => sum + 2 + length, 0);
   const tokenBytes = hasTokens ? 12 + 4 * instance.tokens.length : 0;
-  const hasLost = instance.lostDataAtMs > 0;
-  const bytes = new Uint8Array(2 + textBytes + (hasLost ? 32 : 24) + 2 + tokenBytes);
+  const optional = [instance.lostDataAtMs, instance.firstDataAtMs].filter((timeMs) => timeMs > 0);
+  const bytes = new Uint8Array(2 + textBytes + 24 + 8 * optional.length + 2 + tokenBytes);
   const view = new DataView(bytes.buffer);
   let at = 2;
   const writeText = (text: Uint8Array): void => {
@@ -122,12 +124,12 @@ function encodeInstance(instance: Instance): Uint8Array {
     at += 8;
   };
   bytes[0] = INSTANCE_STATES.indexOf(instance.state);
-  bytes[1] = flagsOf(instance) | (hasTokens ? WITH_TOKENS : 0) | (hasLost ? LOST_DATA : 0);
+  bytes[1] = flagsOf(instance) | (hasTokens ? WITH_TOKENS : 0);
   texts.forEach(writeText);
   writeTime(instance.heartbeatMs);
   writeTime(instance.registeredAtMs);
   writeTime(instance.readOnlyUpdatedAtMs);
-  if (hasLost) writeTime(instance.lostDataAtMs);
+  optional.forEach(writeTime);
   view.setUint16(at, versions.length / 2, true);
   at += 2;
   versions.forEach(writeText);
@@ -142,8 +144,14 @@ function encodeInstance(instance: Instance): Uint8Array {
   return bytes;
 }
 
-function flagsOf({ readOnly, serving, hasData }: Instance): number {
-  return (readOnly ? READ_ONLY : 0) | (serving ? SERVING : 0) | (hasData ? HAS_DATA : 0);
+function flagsOf(instance: Instance): number {
+  return (
+    (instance.readOnly ? READ_ONLY : 0) |
+    (instance.serving ? SERVING : 0) |
+    (instance.hasData ? HAS_DATA : 0) |
+    (instance.lostDataAtMs > 0 ? LOST_DATA : 0) |
+    (instance.firstDataAtMs > 0 ? FIRST_DATA : 0)
+  );
 }
 
 /** Reads until the first fault; after it every read gives nothing. */
@@ -206,9 +214,8 @@ class RingReader {
     const heartbeatMs = this.#readTime();
     const registeredAtMs = this.#readTime();
     const readOnlyUpdatedAtMs = this.#readTime();
-    const hasLost = (flags & LOST_DATA) !== 0;
-    const lostDataAtMs = hasLost ? this.#readTime() : 0;
-    if (hasLost && lostDataAtMs === 0) this.#fail("lost data without a time");
+    const lostDataAtMs = this.#readOptionalTime(flags & LOST_DATA);
+    const firstDataAtMs = this.#readOptionalTime(flags & FIRST_DATA);
     const versions = this.#readVersions();
     const hasTokens = (flags & WITH_TOKENS) !== 0;
     const tokensUpdatedAtMs = hasTokens ? this.#readTime() : 0;
@@ -225,10 +232,19 @@ class RingReader {
       serving: (flags & SERVING) !== 0,
       hasData: (flags & HAS_DATA) !== 0,
       lostDataAtMs,
+      firstDataAtMs,
       versions,
       tokensUpdatedAtMs,
       tokens: hasTokens ? this.#readTokens() : NO_TOKENS,
     };
+  }
+
+  /** 0 is said by leaving it out. */
+  #readOptionalTime(flag: number): number {
+    if (flag === 0) return 0;
+    const timeMs = this.#readTime();
+    if (timeMs === 0) this.#fail("a time that the flags announce is zero");
+    return timeMs;
   }
 
   #readVersions(): Record<string, string> {

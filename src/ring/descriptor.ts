@@ -5,6 +5,7 @@
  *
  *     head of an instance   newest heartbeat wins; the same: the later state; the same: the greater content
  *     its tokens            newest stamp wins; the same: the greater tokens
+ *     its first data        the least wins
  *
  * Tokens that two instances claim are not settled here (that would make the result depend on the order) but where
  * the ring is read: see token-table.ts.
@@ -86,8 +87,16 @@ export function withoutOldTombstones(ring: RingDescriptor, beforeMs: number): Ri
 function mergeInstance(ours: Instance, theirs: Instance): Instance {
   const head = compareHeads(ours, theirs) >= 0 ? ours : theirs;
   const tokens = compareTokens(ours, theirs) >= 0 ? ours : theirs;
-  if (head === tokens) return head;
-  return { ...head, tokens: tokens.tokens, tokensUpdatedAtMs: tokens.tokensUpdatedAtMs };
+  const firstDataAtMs = leastKnown(ours.firstDataAtMs, theirs.firstDataAtMs);
+  if (head === tokens && head.firstDataAtMs === firstDataAtMs) return head;
+  const { tokensUpdatedAtMs } = tokens;
+  return { ...head, tokens: tokens.tokens, tokensUpdatedAtMs, firstDataAtMs };
+}
+
+/** 0 is unknown. */
+function leastKnown(left: number, right: number): number {
+  if (left === 0 || right === 0) return left + right;
+  return Math.min(left, right);
 }
 
 function compareHeads(left: Instance, right: Instance): number {

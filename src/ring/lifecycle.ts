@@ -17,6 +17,13 @@ import { type RingDescriptor, tombstone } from "./descriptor.ts";
 import { type Instance, isMember, NO_TOKENS } from "./instance.ts";
 import { lostTokens, mendTokens, planTokens, type TokenPlanOptions } from "./token-plan.ts";
 
+/** What the file says (token-file.ts). */
+export interface KeptTokens {
+  readonly tokens: Uint32Array;
+  /** When the life began that wrote it; undefined in files of other programs. */
+  readonly registeredAtMs: number | undefined;
+}
+
 export interface LifecycleOptions {
   readonly id: string;
   readonly zone: string;
@@ -62,17 +69,18 @@ export class Lifecycle {
   }
 
   /**
-   * `address`: host:port where others reach it; `kept`: tokens of an earlier life, from the file. Returns what to publish.
+   * `address`: host:port where others reach it; `kept`: what the file tells of this life. Returns what to publish.
    */
   enter(
     ring: RingDescriptor,
     nowMs: number,
-    { address, kept = NO_TOKENS }: { readonly address: string; readonly kept?: Uint32Array },
+    { address, kept }: { readonly address: string; readonly kept?: KeptTokens | undefined },
   ): Instance {
     const { id, zone, versions } = this.#options;
     const known = ring.get(id);
     const before = known !== undefined && isMember(known) ? known : undefined;
-    const tokens = before !== undefined && before.tokens.length > 0 ? before.tokens : kept;
+    const keptTokens = kept?.tokens ?? NO_TOKENS;
+    const tokens = before !== undefined && before.tokens.length > 0 ? before.tokens : keptTokens;
     const stamp = Math.max(nowMs, (known?.heartbeatMs ?? 0) + 1);
     const own: Instance = {
       id,
@@ -81,13 +89,14 @@ export class Lifecycle {
       versions,
       state: tokens.length > 0 ? "JOINING" : "PENDING",
       heartbeatMs: stamp,
-      registeredAtMs: before?.registeredAtMs ?? nowMs,
+      registeredAtMs: before?.registeredAtMs ?? kept?.registeredAtMs ?? nowMs,
       readOnly: before?.readOnly ?? false,
       readOnlyUpdatedAtMs: before?.readOnlyUpdatedAtMs ?? 0,
       serving: false,
       // Tokens in a file tell of a life in which it was ACTIVE.
-      hasData: before?.hasData ?? kept.length > 0,
-      lostDataAtMs: lostDataAtMs(known, kept, stamp),
+      hasData: before?.hasData ?? keptTokens.length > 0,
+      lostDataAtMs: lostDataAtMs(known, keptTokens, stamp),
+      firstDataAtMs: known?.firstDataAtMs ?? kept?.registeredAtMs ?? 0,
       tokens,
       tokensUpdatedAtMs: tokens === before?.tokens ? before.tokensUpdatedAtMs : stamp,
     };
@@ -159,7 +168,9 @@ export class Lifecycle {
     const own = this.#entered;
     if (seen === undefined || isMember(seen) || seen.heartbeatMs < own.heartbeatMs) return;
     const stamp = Math.max(nowMs, seen.heartbeatMs + 1, seen.tokensUpdatedAtMs + 1);
-    this.#own = { ...own, heartbeatMs: stamp, registeredAtMs: nowMs, tokensUpdatedAtMs: stamp };
+    // Shards look back to this time as to the end of a read-only one: it was in none of them until now.
+    const changes = { heartbeatMs: stamp, tokensUpdatedAtMs: stamp, readOnlyUpdatedAtMs: nowMs };
+    this.#own = { ...own, ...changes };
     this.#publishedAtMs = nowMs;
   }
 
@@ -192,16 +203,20 @@ export class Lifecycle {
     const isWaiting = !this.#isReady || this.#observedAtMs !== undefined;
     const { state, hasData, registeredAtMs } = this.#entered;
     if (isWaiting || state !== "JOINING") return;
-    const changes = { state: "ACTIVE", serving: true, hasData: true } as const;
     // Shards are looked back to by when their instances began to take writes.
-    this.#change({ ...changes, registeredAtMs: hasData ? registeredAtMs : nowMs }, nowMs);
+    const sinceMs = hasData ? registeredAtMs : nowMs;
+    const firstDataAtMs = this.#entered.firstDataAtMs || sinceMs;
+    const life = { registeredAtMs: sinceMs, firstDataAtMs, hasData: true };
+    this.#change({ ...life, state: "ACTIVE", serving: true }, nowMs);
   }
 }
 
 /** The file of the tokens goes with the disk: one that had data and comes without it has lost its disk. */
 function lostDataAtMs(known: Instance | undefined, kept: Uint32Array, nowMs: number): number {
-  if (kept.length > 0 || known === undefined) return 0;
-  return known.hasData ? nowMs : known.lostDataAtMs;
+  if (known === undefined) return 0;
+  if (kept.length === 0 && known.hasData) return nowMs;
+  // Forgotten with its data, it brings that back; what a member has lost stays lost.
+  return kept.length > 0 && !isMember(known) ? 0 : known.lostDataAtMs;
 }
 
 function isSame(left: Uint32Array, right: Uint32Array): boolean {

@@ -9,8 +9,13 @@
  * what it held is past the look-back, a sample may be on minSuccess − 1 of the others only: so all of them are waited
  * for. If then others are missing too, the answer says that it may be incomplete.
  */
-import type { Instance } from "./instance.ts";
-import { answersReads, describeMembers, type Member, type RingView } from "./ring-view.ts";
+import {
+  answersReads,
+  describeMembers,
+  type Loss,
+  type Member,
+  type RingView,
+} from "./ring-view.ts";
 
 export interface ReadPlan {
   readonly ask: readonly Member[];
@@ -22,7 +27,7 @@ export interface ReadPlan {
   /** Too many are missing: what to tell the client. `mayFail` is 0 then. */
   readonly fault: string | undefined;
   /** Of these instances acknowledged samples may be gone. If there are any, all that are asked are waited for. */
-  readonly lost: readonly Instance[];
+  readonly lost: readonly Loss[];
   /** So many units may be lost, missing or fail in all before the answer may be incomplete. */
   readonly tolerated: number;
 }

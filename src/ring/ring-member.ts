@@ -42,7 +42,10 @@ export class RingMember {
   #timer: Timer | undefined;
   #tokensOnDisk: Uint32Array = NO_TOKENS;
   #writing: Promise<void> = Promise.resolve();
+  #hasBeenActive = false;
   #isGone = false;
+  /** When the timer fires. */
+  #dueMs = Number.POSITIVE_INFINITY;
 
   constructor(options: RingMemberOptions, deps: RingMemberDependencies) {
     this.#options = options;
@@ -62,11 +65,8 @@ export class RingMember {
     const { files, watch, logger } = this.#deps;
     const { tokensFile } = this.#options;
     const kept = tokensFile === undefined ? undefined : await readTokenFile(files, tokensFile);
-    this.#tokensOnDisk = kept ?? NO_TOKENS;
-    const instance = this.#lifecycle.enter(watch.descriptor, watch.nowMs(), {
-      address,
-      kept: this.#tokensOnDisk,
-    });
+    this.#tokensOnDisk = kept?.tokens ?? NO_TOKENS;
+    const instance = this.#lifecycle.enter(watch.descriptor, watch.nowMs(), { address, kept });
     logger.info(
       { ring: watch.name, instance: instance.id, tokens: instance.tokens.length },
       instance.tokens.length > 0
@@ -74,7 +74,7 @@ export class RingMember {
         : "entering the ring for the first time",
     );
     this.#publish(instance);
-    this.#listening = watch.onChange(() => this.#step());
+    this.#listening = watch.onChange(() => this.#onRing());
     this.#step();
   }
 
@@ -115,10 +115,15 @@ export class RingMember {
     await told();
   }
 
-  #step(): void {
+  /** What we publish ourselves comes back as a change of the ring: only the timer may beat, or this could go round. */
+  #onRing(): void {
+    this.#step(Math.min(this.#deps.watch.nowMs(), this.#dueMs - 1));
+  }
+
+  #step(nowMs = this.#deps.watch.nowMs()): void {
     if (this.#isGone) return;
     const { watch } = this.#deps;
-    const news = this.#lifecycle.step(watch.descriptor, watch.nowMs());
+    const news = this.#lifecycle.step(watch.descriptor, nowMs);
     if (news !== undefined) this.#publish(news);
     if (this.#lifecycle.isActive) {
       for (const resolve of this.#activeWaiters) resolve();
@@ -136,21 +141,25 @@ export class RingMember {
 
   #arm(): void {
     this.#timer?.cancel();
-    const delayMs = Math.max(1, this.#lifecycle.nextDueMs - this.#deps.watch.nowMs());
+    this.#dueMs = this.#lifecycle.nextDueMs;
+    const delayMs = Math.max(1, this.#dueMs - this.#deps.watch.nowMs());
     this.#timer = this.#deps.clock.after(delayMs, () => this.#step());
   }
 
   /** On disk only once it is ACTIVE: a file says that there may be data. One that unregisters loses its claim. */
-  #keepTokens({ tokens, state }: Instance): void {
+  #keepTokens({ tokens, state, registeredAtMs }: Instance): void {
     const { tokensFile } = this.#options;
-    if (tokensFile === undefined || tokens === this.#tokensOnDisk) return;
-    if (state === "PENDING" || state === "JOINING") return;
-    this.#tokensOnDisk = tokens;
+    if (tokensFile === undefined) return;
+    if (state === "ACTIVE") this.#hasBeenActive = true;
+    const hasLeft = state === "LEFT";
+    const kept = hasLeft ? NO_TOKENS : tokens;
+    if (kept === this.#tokensOnDisk || (!hasLeft && !this.#hasBeenActive)) return;
+    this.#tokensOnDisk = kept;
     const { files, logger } = this.#deps;
     const write = async (): Promise<void> => {
       try {
-        if (state === "LEFT") await files.remove(tokensFile);
-        else await writeTokenFile(files, tokensFile, tokens);
+        if (hasLeft) await files.remove(tokensFile);
+        else await writeTokenFile(files, tokensFile, { tokens, registeredAtMs });
       } catch (error) {
         logger.error({ err: error, file: tokensFile }, "the tokens could not be written");
       }

@@ -28,8 +28,11 @@ export interface KnownOfView {
   /** Those of the whole ring: a part of it spreads its replicas over them alike, even if it has no instance of some. */
   readonly zones?: readonly string[];
   /** Instances, members or not, of which acknowledged samples may be gone. */
-  readonly losses?: readonly Instance[];
+  readonly losses?: readonly Loss[];
 }
+
+/** What is known of an instance, member or not, that lost samples: see `lossAtMs`. */
+export type Loss = Pick<Instance, "id" | "zone" | "lostDataAtMs">;
 
 /** An instance, and what this process thinks of it. */
 export interface Member {
@@ -70,7 +73,7 @@ export class RingView {
   /** Names, by number; a single one if zones do not matter. */
   readonly zones: readonly string[];
   /** Instances, members or tombstones, of which acknowledged samples may be gone (`lostDataAtMs`). */
-  readonly losses: readonly Instance[];
+  readonly losses: readonly Loss[];
   /** Each replica is in a zone of its own, so one zone may fail as a whole. */
   readonly spansZones: boolean;
   /** ⌊RF/2⌋ + 1 */
@@ -163,7 +166,7 @@ export class RingView {
   }
 
   /** How many units (zones or instances, see `spansZones`) these members are. */
-  countUnits(members: readonly Member[]): number {
+  countUnits(members: readonly { readonly instance: Pick<Instance, "zone"> }[]): number {
     if (!this.spansZones) return members.length;
     return new Set(members.map(({ instance }) => instance.zone)).size;
   }

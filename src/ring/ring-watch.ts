@@ -195,7 +195,8 @@ export class RingWatch {
 
   #autoForget(): void {
     const { autoForgetPeriods, heartbeatTimeoutMs, holdsData } = this.#options;
-    if (autoForgetPeriods === 0 || this.view.members.every(({ isAlive }) => isAlive)) return;
+    if (autoForgetPeriods === 0) return;
+    if (this.view.members.every(({ isAlive }) => isAlive)) return this.#kept.clear();
     const nowMs = this.nowMs();
     const forgetAfterMs = autoForgetPeriods * heartbeatTimeoutMs;
     const quietMs = (id: string): number => this.#ring.quietMs(id, nowMs);

@@ -6,8 +6,8 @@
 import { LRUCache } from "lru-cache";
 import { EMPTY_RING, type RingDescriptor } from "./descriptor.ts";
 import { HeartbeatWatch } from "./heartbeat-watch.ts";
-import { type Instance, isMember } from "./instance.ts";
-import { type Member, RingView, type RingViewOptions } from "./ring-view.ts";
+import { compareText, type Instance, isMember, lossAtMs } from "./instance.ts";
+import { type Loss, type Member, RingView, type RingViewOptions } from "./ring-view.ts";
 import { type ShardRequest, shuffleShard } from "./shuffle-shard.ts";
 
 export interface RingOptions extends RingViewOptions {
@@ -56,7 +56,13 @@ export class Ring {
 
   refresh(nowMs: number): RingView {
     const members = this.#members(nowMs);
-    const losses = [...this.#descriptor.values()].filter(({ lostDataAtMs }) => lostDataAtMs > 0);
+    const losses = [...this.#descriptor.values()]
+      .map((instance): Loss => {
+        const { id, zone } = instance;
+        return { id, zone, lostDataAtMs: lossAtMs(instance) };
+      })
+      .filter(({ lostDataAtMs }) => lostDataAtMs > 0)
+      .sort((left, right) => compareText(left.id, right.id));
     const before = this.#view.members;
     const isSame = members.length === before.length && members.every(hasTwinIn(before));
     if (isSame && hasSameLosses(losses, this.#view.losses)) return this.#view;
@@ -127,13 +133,15 @@ function isSameButHeartbeat(left: Instance, right: Instance): boolean {
       left.address === right.address &&
       left.serving === right.serving &&
       left.hasData === right.hasData &&
+      left.lostDataAtMs === right.lostDataAtMs &&
+      left.firstDataAtMs === right.firstDataAtMs &&
       left.readOnly === right.readOnly &&
       left.readOnlyUpdatedAtMs === right.readOnlyUpdatedAtMs &&
       left.registeredAtMs === right.registeredAtMs)
   );
 }
 
-function hasSameLosses(now: readonly Instance[], before: readonly Instance[]): boolean {
+function hasSameLosses(now: readonly Loss[], before: readonly Loss[]): boolean {
   return (
     now.length === before.length &&
     now.every(

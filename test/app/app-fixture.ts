@@ -28,6 +28,8 @@ export function newApp(
     readonly config?: Partial<Config>;
     readonly machine?: Partial<Machine>;
     readonly warnings?: readonly string[];
+    /** YAML paths of what the operator has set. */
+    readonly explicit?: readonly string[];
   } = {},
 ): AppFixture {
   const clock = new TestClock();
@@ -52,9 +54,36 @@ export function newApp(
       ...options.machine,
     },
     options.warnings,
+    new Set(options.explicit),
   );
   const server = must(app.parts.http, "every target has HTTP");
   return { app, server, clock, logger };
+}
+
+/** Lets time pass until the work is done; work that takes more than `timeoutMs` is an error. */
+export async function during<Result>(
+  clock: TestClock,
+  work: Promise<Result>,
+  timeoutMs = 120_000,
+): Promise<Result> {
+  const ended = work.then(
+    () => undefined,
+    () => undefined,
+  );
+  let isOver = false;
+  void ended.then(() => {
+    isOver = true;
+  });
+  const untilMs = clock.monotonicMs() + timeoutMs;
+  while (!isOver && clock.monotonicMs() < untilMs) await clock.advance(20);
+  if (!isOver) throw new Error(`not done after ${timeoutMs} ms`);
+  return work;
+}
+
+/** Lets time pass until it is so. */
+export async function until(clock: TestClock, isSo: () => boolean): Promise<void> {
+  for (let i = 0; i < 3_000 && !isSo(); i++) await clock.advance(20);
+  if (!isSo()) throw new Error("a minute has passed, and it is still not so");
 }
 
 export function portOf(server: HttpServer): number {

@@ -11,7 +11,7 @@ import { must } from "../../src/base/assert.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { namedSeries, type SamplePairs, writeBody } from "../testkit/remote-write.ts";
 import { settle, TestClock } from "../testkit/test-clock.ts";
-import { type AppFixture, newApp, portOf } from "./app-fixture.ts";
+import { type AppFixture, during, newApp, portOf } from "./app-fixture.ts";
 
 const blueprint = readFileSync(
   join(import.meta.dirname, "../../config/mimir-blueprint.yaml"),
@@ -43,8 +43,14 @@ interface Running extends AppFixture, AsyncDisposable {
 
 const tenant = { "x-scope-orgid": "t" };
 
+type Change = readonly [from: string, to: string];
+
 /** The file, with `changes` made to its text first. */
-async function start(...changes: (readonly [from: string, to: string])[]): Promise<Running> {
+function start(...changes: readonly Change[]): Promise<Running> {
+  return startWith([], changes);
+}
+
+async function startWith(flags: readonly string[], changes: readonly Change[]): Promise<Running> {
   let text = blueprint;
   for (const [from, to] of changes) {
     assert.ok(text.includes(from), from);
@@ -56,6 +62,7 @@ async function start(...changes: (readonly [from: string, to: string])[]): Promi
       "-config.expand-env",
       "-server.http-listen-address=127.0.0.1",
       "-server.http-listen-port=0",
+      ...flags,
     ],
     readFile: async () => text,
     env: { MIMIR_AWS_ACCESS_KEY: "the-access-key", MIMIR_AWS_SECRET_KEY: "the-secret" },
@@ -66,6 +73,7 @@ async function start(...changes: (readonly [from: string, to: string])[]): Promi
   const fixture = newApp({
     config: loaded.config,
     warnings: loaded.warnings,
+    explicit: [...loaded.explicit],
     machine: {
       clock: slowClock,
       probe: async (url) => {
@@ -74,7 +82,7 @@ async function start(...changes: (readonly [from: string, to: string])[]): Promi
       },
     },
   });
-  await fixture.app.start();
+  await during(slowClock, fixture.app.start());
   const base = `http://127.0.0.1:${portOf(fixture.server)}`;
   return {
     ...fixture,
@@ -102,7 +110,7 @@ async function start(...changes: (readonly [from: string, to: string])[]): Promi
       return (await metric.get()).values.reduce((sum, { value }) => sum + value, 0);
     },
     queries: () => fixture.logger.lines.filter(({ message }) => message === "query stats"),
-    [Symbol.asyncDispose]: () => fixture.app.stop(),
+    [Symbol.asyncDispose]: () => during(slowClock, fixture.app.stop()),
   };
 }
 
@@ -189,14 +197,25 @@ effect(
 
 effect(
   ["ingester.lifecycler.ring.kvstore.store", "ingester.lifecycler.ring.replication_factor"],
-  "they are in force, and one process alone holds each series once",
+  "one process alone holds each series once; a member of a cluster gossips, and needs the others",
   async () => {
-    await using muninn = await start();
-    const { body } = await muninn.read("/config");
+    const now: SamplePairs = [[new TestClock().nowMs(), 1]];
+    await using alone = await start();
+    const { body } = await alone.read("/config");
     assert.match(body, /kvstore:\n\s+store: memberlist\n/);
     assert.match(body, /replication_factor: 3\n/);
-    assert.doesNotMatch((await muninn.read("/ready")).body, /lifecycler/, "they wait for nothing");
-    assert.equal(await muninn.send([[muninn.slowClock.nowMs(), 1]]), 200);
+    assert.doesNotMatch((await alone.read("/ready")).body, /lifecycler/, "they wait for nothing");
+    assert.equal(await alone.send(now), 200);
+
+    // The same file where a cluster is meant: three must have a sample, and two are asked for.
+    const flags = ["-memberlist.bind-port=0", "-server.rpc-listen-port=0"];
+    const pushTo = async (...changes: readonly Change[]): Promise<number> => {
+      await using member = await startWith(flags, changes);
+      return await during(member.slowClock, member.send(now));
+    };
+    assert.equal(await pushTo(), 500, "one is too few for a factor of 3");
+    assert.equal(await pushTo(["replication_factor: 3", "replication_factor: 1"]), 200);
+    assert.equal(await pushTo(["store: memberlist", "store: inmemory"]), 200, "never a cluster");
   },
 );
 
@@ -271,6 +290,7 @@ effect(["query_frontend.log_queries_longer_than"], "slow queries are logged", as
     ["debug", "info"],
   );
   assert.equal(muninn.queries()[1]?.fields["param_query"], "vector(1)");
+  muninn.slowClock.strideMs = 0;
 });
 
 after(() => {

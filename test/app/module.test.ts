@@ -25,6 +25,19 @@ test("a list in which a module stands before its need is a bug", () => {
   assert.throws(() => inOrderOfNeed([log, disk], ["log"]), /module log stands before disk/);
 });
 
+test("a part that is used if it is there is no need, and is built before its user where it is", () => {
+  const user = module("server", ["disk", "log?"], (_context, { disk: path, log: name }) => ({
+    part: `${path} ${name ?? "no log"}`,
+  }));
+  assert.deepEqual(names(inOrderOfNeed([disk, log, user], ["server"])), ["disk", "server"]);
+  assert.deepEqual(names(inOrderOfNeed([disk, log, user], ["server", "log"])), [
+    "disk",
+    "log",
+    "server",
+  ]);
+  assert.throws(() => inOrderOfNeed([disk, user, log], ["server"]), /server stands before log/);
+});
+
 test("-target=all is every module, with traffic last", () => {
   const all = names(inOrderOfNeed(modules, TARGETS.all));
   assert.deepEqual(all.toSorted(), names(modules).toSorted());

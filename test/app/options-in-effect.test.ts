@@ -8,7 +8,7 @@ import type { Config } from "../../src/config/config.ts";
 import { defaultConfig } from "../../src/config/defaults.ts";
 import { placedOptions } from "../../src/config/schema.ts";
 import { namedSeries } from "../testkit/remote-write.ts";
-import { get, newApp, push } from "./app-fixture.ts";
+import { during, get, newApp, push } from "./app-fixture.ts";
 
 /** Read before the program is built, or only in a situation that this test does not make. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -38,11 +38,32 @@ test("every option that does not wait for a feature is read by the program", asy
   }
   await clock.advance(120_000);
   await app.stop();
+  await runMember(seen);
   const unread = placedOptions
     .filter(({ option, place }) => option.waitsFor === undefined && !seen.has(place.join(".")))
     .map(({ place }) => place.join("."));
   assert.deepEqual(unread.sort(), Object.keys(ELSEWHERE).sort());
 });
+
+/** What only a member of a cluster reads: gossip, calls to others, the rings of components. */
+async function runMember(seen: Set<string>): Promise<void> {
+  const config = withPort(defaultConfig());
+  const { server, memberlist, ring } = config;
+  const member: Config = {
+    ...config,
+    target: ["ingester", "distributor", "querier"],
+    server: { ...server, rpcListenAddress: "127.0.0.1", rpcListenPort: 0 },
+    // Nobody is there.
+    memberlist: { ...memberlist, joinMembers: ["10.0.0.9"] },
+    ring: { ...ring, replicationFactor: 1 },
+  };
+  const { app, server: http, clock } = newApp({ config: noting(member, [], seen) });
+  await during(clock, app.start());
+  const pushed = await during(clock, push(http, "t", clock.nowMs()));
+  assert.equal(pushed.status, 200, pushed.body);
+  await during(clock, get(http, "/prometheus/api/v1/query?query=up"));
+  await during(clock, app.stop());
+}
 
 function withPort(config: Config): Config {
   const server = { ...config.server, httpListenAddress: "127.0.0.1", httpListenPort: 0 };

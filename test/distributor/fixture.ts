@@ -6,13 +6,13 @@ import { DirectStore } from "../../src/distributor/direct-store.ts";
 import { Distributor, type DistributorDependencies } from "../../src/distributor/distributor.ts";
 import { HaTracker } from "../../src/distributor/ha-tracker/ha-tracker.ts";
 import { HA_TRACKER_DEFAULTS } from "../../src/distributor/ha-tracker/options.ts";
+import { newReplicationMetrics } from "../../src/distributor/metrics.ts";
 import {
   DISTRIBUTOR_DEFAULTS,
   type DistributorOptions,
   INSTANCE_LIMITS_DEFAULTS,
   type InstanceLimits,
 } from "../../src/distributor/options.ts";
-import { newReplicationMetrics } from "../../src/distributor/replication-metrics.ts";
 import type { Limits } from "../../src/model/limits.ts";
 import { FakeIngester } from "../testkit/fake-ingester.ts";
 import { TestClock } from "../testkit/test-clock.ts";

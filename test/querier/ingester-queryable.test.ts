@@ -299,13 +299,11 @@ test("a ring of one gets the request as it is, and its answer is passed on", asy
   assert.ok(!("labelsWanted" in must(replicas.ingester("a").requests[0], "it was asked")));
 });
 
-test("the only member left of a ring is asked, whatever the numbers say", async () => {
+test("a ring with fewer members than a quorum is not believed: the others are not known here", async () => {
   const ring = ringFixture([{ id: "a", series: [UP] }]);
-  assert.deepEqual(await selected(ring), [UP]);
-  const failing = ringFixture([{ id: "a", behaviour: FAILS }]);
   assert.match(
-    (await refused(failing)).message,
-    /a \(a\.example:9095, ACTIVE\): connection refused/,
+    (await refused(ring)).message,
+    /too few instances in the ring: 1 may hold samples, and every sample is on at least 2/,
   );
 });
 
@@ -381,6 +379,25 @@ test("over HTTP: 500 with the text that names who is missing", async () => {
   assert.match(body.error ?? "", /^too many unhealthy instances in the ring: .*a \(.*b \(/);
   ring.ingester("a").behaviour = { kind: "answers", afterMs: 0 };
   assert.equal((await api.get("query?query=up")).status, 200);
+});
+
+test("after a loss all are asked and waited for; an answer without one of them says what it may lack", async () => {
+  const lost = { changes: { lostDataAtMs: 1_700_000_000_000 } };
+  const whole = ringFixture(three([lost]));
+  const answer = await whole.queryable.select("t", SELECT_ALL);
+  assert.deepEqual([whole.requestCounts(), answer.warnings], [[1, 1, 1], undefined]);
+
+  const cut = ringFixture(three([lost, { behaviour: FAILS }]));
+  await using api = queryFixture([cut.queryable], { workerFile: STAND_IN });
+  const { status, body } = await api.get("query?query=up");
+  assert.equal(status, 200);
+  assert.match(
+    body.warnings?.[0] ?? "",
+    /^samples from before 2023-11-14T22:13:20.000Z may be missing: a left the ring .* no answer from b$/,
+  );
+  const before = { changes: { lostDataAtMs: 1_600_000_000_000 } };
+  const old = ringFixture(three([before, { behaviour: FAILS }]));
+  assert.equal((await old.queryable.select("t", SELECT_ALL)).warnings, undefined, "long ago");
 });
 
 test("how long reads took, by outcome", async () => {

@@ -9,7 +9,7 @@ import {
 } from "../../src/querier/ingester-queryable.ts";
 import { ingesterReadMetrics } from "../../src/querier/metrics.ts";
 import type { Instance } from "../../src/ring/instance.ts";
-import type { Member, RingView, RingViewOptions } from "../../src/ring/ring-view.ts";
+import { type Member, RingView, type RingViewOptions } from "../../src/ring/ring-view.ts";
 import type { ShardRequest } from "../../src/ring/shuffle-shard.ts";
 import type { UserStats } from "../../src/rpc/ingester.ts";
 import type { EncodedSeriesSet } from "../../src/storage/encoded-series.ts";
@@ -19,7 +19,7 @@ import type {
   SelectRequest,
   SeriesRequest,
 } from "../../src/storage/queryable.ts";
-import { instance, viewOf } from "../ring/fixture.ts";
+import { instance } from "../ring/fixture.ts";
 import { MemoryQueryable, type TestSeries } from "../testkit/memory-queryable.ts";
 import { TestClock } from "../testkit/test-clock.ts";
 
@@ -143,13 +143,13 @@ export function ringFixture(
     if (found === undefined) throw new Error(`no ingester ${id}`);
     return found;
   };
-  const view = viewOf(
-    members.map(({ id, isAlive, changes }, i) => ({
-      instance: instance(id, { tokens: Uint32Array.of(1000 * (i + 1)), ...changes }),
-      isAlive: isAlive ?? true,
-    })),
-    options.ring,
-  );
+  const known = members.map(({ id, isAlive, changes }, i) => ({
+    instance: instance(id, { tokens: Uint32Array.of(1000 * (i + 1)), ...changes }),
+    isAlive: isAlive ?? true,
+  }));
+  const losses = known.map((member) => member.instance).filter((one) => one.lostDataAtMs > 0);
+  const ring3 = { replicationFactor: 3, zoneAware: false, ...options.ring };
+  const view = new RingView(known, ring3, { losses });
   const limits = { ...defaultConfig().limits, ...options.limits };
   const clientFor = (member: Member): TestIngester => ingester(member.instance.id);
   const shardRequests: ShardRequest[] = [];

@@ -72,7 +72,7 @@ test("whatever was acknowledged is heard if the query has heard enough", () => {
     }),
     { numRuns: 3000 },
   );
-  assert.ok(enough > 300, `only ${enough} of the queries had enough`);
+  assert.ok(enough > 100, `only ${enough} of the queries had enough`);
 });
 
 test("all answer: it is enough, unless too many were missing from the start", () => {
@@ -83,7 +83,9 @@ test("all answer: it is enough, unless too many were missing from the start", ()
       const quorum = new ReadQuorum(plan);
       for (const member of plan.ask) quorum.answered(member);
       const isBeyond = view.countUnits(plan.missing) >= view.minSuccess;
-      const expected = isBeyond || view.members.length === 0 ? "failed" : "enough";
+      const holders = view.members.filter(({ instance }) => instance.hasData);
+      const areTooFew = view.countUnits(holders) < view.minSuccess;
+      const expected = isBeyond || areTooFew ? "failed" : "enough";
       assert.equal(quorum.verdict, expected);
       assert.equal(plan.fault !== undefined, expected === "failed");
       if (plan.fault !== undefined) assert.equal(plan.mayFail, 0);

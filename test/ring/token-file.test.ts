@@ -19,15 +19,24 @@ test("tokens survive a crash of the machine", async () => {
   await files.makeDirectory("data");
   assert.equal(await readTokenFile(files, PATH), undefined);
   const tokens = Uint32Array.of(0, 7, 0xffffffff);
-  await writeTokenFile(files, PATH, tokens);
-  assert.deepEqual(await readTokenFile(files.crash(new SeededRandom(1)), PATH), tokens);
+  await writeTokenFile(files, PATH, { tokens, registeredAtMs: 7 });
+  assert.deepEqual(await readTokenFile(files.crash(new SeededRandom(1)), PATH), {
+    tokens,
+    registeredAtMs: 7,
+  });
 });
 
 test("the file is Mimir's", async () => {
   const files = await diskWith('{"tokens":[9,3,3]}');
-  assert.deepEqual(await readTokenFile(files, PATH), Uint32Array.of(3, 9));
-  await writeTokenFile(files, PATH, Uint32Array.of(1, 2));
-  assert.equal(new TextDecoder().decode(await files.readFile(PATH)), '{"tokens":[1,2]}');
+  assert.deepEqual(await readTokenFile(files, PATH), {
+    tokens: Uint32Array.of(3, 9),
+    registeredAtMs: undefined,
+  });
+  await writeTokenFile(files, PATH, { tokens: Uint32Array.of(1, 2), registeredAtMs: 7 });
+  assert.equal(
+    new TextDecoder().decode(await files.readFile(PATH)),
+    '{"tokens":[1,2],"registered_at_ms":7}',
+  );
 });
 
 for (const text of [
@@ -39,6 +48,7 @@ for (const text of [
   '{"tokens":[4294967296]}',
   '{"tokens":[0.5]}',
   '{"tokens":["1"]}',
+  '{"tokens":[1],"registered_at_ms":"x"}',
 ]) {
   test(`a file that holds ${JSON.stringify(text)} is named as damaged`, async () => {
     await assert.rejects(readTokenFile(await diskWith(text), PATH), (error) => {

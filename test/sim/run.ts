@@ -45,6 +45,8 @@ class Simulation {
   #failedReads = 0;
   #round = 0;
   #isOver = false;
+  /** Faults that still run their course. */
+  #striking = 0;
   /** A replica lost samples, and nobody can know: what a query finds depends on whom it asks. */
   #mayMiss = false;
 
@@ -59,7 +61,10 @@ class Simulation {
     const starting = nodes.map((node) => this.#cluster.start(node));
     await clock.during(Promise.all(starting));
     for (const fault of this.#plan.faults) {
-      clock.after(fault.atMs, () => this.#background(this.#strike(fault)));
+      clock.after(fault.atMs, () => {
+        this.#striking++;
+        this.#background(this.#strike(fault).finally(() => this.#striking--));
+      });
     }
     this.#everyMs(PUSH_EVERY_MS, () => this.#background(this.#push()));
     this.#everyMs(READ_EVERY_MS, () => this.#background(this.#read()));
@@ -305,7 +310,7 @@ class Simulation {
     while (clock.monotonicMs() < untilMs) {
       await clock.advance(2_000);
       for (const node of nodes) if (node.state === "down") this.#background(this.#start(node));
-      if (isConverged(this.#cluster)) return;
+      if (this.#striking === 0 && isConverged(this.#cluster)) return;
     }
     this.#faults.push(...convergenceFaults(this.#cluster));
   }

@@ -41,7 +41,7 @@ export class SimRpc {
   client(from: Endpoint, address: string): IngesterClient {
     const call = <T>(
       work: (ingester: IngesterClient, signal: AbortSignal) => Promise<T>,
-      signal?: AbortSignal | undefined,
+      signal?: AbortSignal,
     ): Promise<T> => this.#call(from, address, work, signal);
     return {
       pushFrame: (tenant, frame, signal) => {

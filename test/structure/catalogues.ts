@@ -11,6 +11,8 @@ export const PASSED_ON_CODES: Readonly<Record<string, string>> = {
   "src/querier/evaluation.ts":
     "translates the error types of the engine, which are fixed by the API",
   "src/rpc/http/peer-error.ts": "gives an error of another member the code that it has there",
+  "src/distributor/replicated-store.ts":
+    "gives the error of a replica its name, under the same code",
   "src/querier/select-limits.ts": "the literals stand at the calls of its `refused`",
 };
 

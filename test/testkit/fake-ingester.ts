@@ -1,9 +1,11 @@
+import { assert } from "../../src/base/assert.ts";
 import type {
   LocalIngester,
   PushAnswer,
   RejectedSamples,
   SeriesBatch,
 } from "../../src/rpc/ingester.ts";
+import { decodePushFrame } from "../../src/wire/push-frame.ts";
 import { decodeCanonicalLabels } from "../../src/wire/remote-write.ts";
 
 export interface StoredSeries {
@@ -15,7 +17,7 @@ export interface StoredSeries {
  * An ingester in plain maps: it knows series by id once they came with labels, and stores what it is given.
  * Like the real one it reads the batch before its first await.
  */
-export class FakeIngester implements Pick<LocalIngester, "push"> {
+export class FakeIngester implements Pick<LocalIngester, "push" | "pushFrame"> {
   /** By tenant, then by id in hex. */
   readonly tenants = new Map<string, Map<string, StoredSeries>>();
   /** Series counts of the calls, with labels or without. */
@@ -35,6 +37,12 @@ export class FakeIngester implements Pick<LocalIngester, "push"> {
     await this.gate;
     if (this.failure !== undefined) throw this.failure;
     return answer;
+  }
+
+  async pushFrame(tenant: string, frame: Uint8Array): Promise<PushAnswer> {
+    const decoded = decodePushFrame(frame);
+    assert(!("malformed" in decoded), "a distributor sends whole frames");
+    return this.push(tenant, decoded);
   }
 
   /** Restarted with an empty disk. */

@@ -133,10 +133,14 @@ export class MemoryFileSystem implements FileSystem {
     return after;
   }
 
-  /** The disk as another process finds it now, the one that wrote having been killed: nothing is lost. */
+  /**
+   * The disk as another process finds it now, the one that wrote having been killed: nothing is lost, and what was not
+   * synced still is not.
+   */
   copy(): MemoryFileSystem {
     const copy = new MemoryFileSystem();
-    for (const [path, folder] of this.#folders) copy.#folders.set(path, folder.copy());
+    const files = new Map<File, File>();
+    for (const [path, folder] of this.#folders) copy.#folders.set(path, folder.copy(files));
     return copy;
   }
 
@@ -263,13 +267,19 @@ class Folder {
     this.#changes = [];
   }
 
-  copy(): Folder {
+  copy(files: Map<File, File>): Folder {
+    const copyOf = (file: File): File => {
+      const copy = files.get(file) ?? file.copy();
+      files.set(file, copy);
+      return copy;
+    };
     const copy = new Folder();
-    for (const [name, file] of this.live) {
-      const fileCopy = new File();
-      fileCopy.write(file.live.copy(), 0);
-      copy.apply({ name, file: fileCopy });
-    }
+    for (const [name, file] of this.live) copy.live.set(name, copyOf(file));
+    for (const [name, file] of this.#durable) copy.#durable.set(name, copyOf(file));
+    copy.#changes = this.#changes.map((change) => ({
+      ...change,
+      file: change.file === undefined ? undefined : copyOf(change.file),
+    }));
     return copy;
   }
 
@@ -315,6 +325,14 @@ class File {
   sync(): void {
     for (const change of this.#changes) this.#durable.apply(change);
     this.#changes = [];
+  }
+
+  copy(): File {
+    const copy = new File();
+    copy.live.apply({ kind: "write", bytes: this.live.copy(), offset: 0 });
+    copy.#durable.apply({ kind: "write", bytes: this.#durable.copy(), offset: 0 });
+    copy.#changes = [...this.#changes];
+    return copy;
   }
 
   loseUnsynced(): void {

@@ -127,7 +127,7 @@ export const ringOptions = {
   waitStabilityMaxDurationMs: duration({
     yaml: "ingester.ring.wait_stability_max_duration",
     default: "1m",
-    doc: "When starting: wait at most so long until the ring that others tell of has stopped changing.",
+    doc: "A new instance goes on watching the ring, one observe period after another, as long as others that join change which tokens are best for it, but not longer than this.",
   }),
 };
 

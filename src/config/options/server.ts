@@ -1,5 +1,5 @@
 /** The HTTP server, the log and who may call: options of the process as a whole. */
-import { bool, choice, choices, duration, int, path, secret, text } from "../option.ts";
+import { bool, choice, choices, duration, int, path, secret, size, text } from "../option.ts";
 
 export const targetNames = [
   "all",
@@ -66,6 +66,13 @@ export const serverOptions = {
     ...address,
     aliases: ["server.grpc_listen_address"],
     doc: "Address on which members of a cluster call each other. Empty is all of them.",
+  }),
+  rpcMaxRecvMsgSizeBytes: size({
+    yaml: "server.rpc_max_recv_msg_size",
+    default: "100MiB",
+    min: 1,
+    aliases: ["server.grpc_server_max_recv_msg_size"],
+    doc: "Largest body of a call from another member: a frame of rows from a distributor, above all.",
   }),
   rpcSecret: secret({
     yaml: "server.rpc_secret",

@@ -1,6 +1,18 @@
 import { assert } from "../../base/assert.ts";
 import { OpError } from "../../base/errors.ts";
 import { HA_OFF, type HaControl, type HaLabels, type HaPair, readHaPairs } from "./ha-pairs.ts";
+import {
+  CONTROL_BYTES,
+  COUNTERS_AT,
+  FAILURES,
+  INPUT,
+  type IntakeExports,
+  NO_TIME,
+  OUTPUT,
+  RECORD_BYTES,
+  RECORD_TEXT_BYTES,
+  RECORDS_AT,
+} from "./intake-layout.ts";
 import { instantiateKernel } from "./module.ts";
 
 /**
@@ -121,53 +133,6 @@ export interface SeriesProblem {
   readonly timestampMs: bigint;
 }
 
-interface IntakeExports {
-  intakeStart(seedLow: number, seedHigh: number): number;
-  intakeInput(which: number, lengthBytes: number): number;
-  intakeOutput(which: number): number;
-  intake(bodyBytes: number): number;
-  intakeGuardsIntact(): number;
-  frameRowsInput(count: number): number;
-  encodeAllRows(): number;
-  encodeChosenRows(count: number): number;
-  frameAddress(): number;
-  frameCapacity(): number;
-  frameGuardsIntact(): number;
-  knownSeriesLimit(max: number): void;
-  knownSeriesCount(): number;
-  clearKnownSeries(): void;
-  clearHaPairs(): void;
-  forgetHaPairs(tenantNumber: number): void;
-  intakeLargestBuffer(): number;
-  sweepKnownSeries(part: number, parts: number): number;
-  memoryUsed(): number;
-}
-
-const INPUT = { body: 0, tenant: 1, wanted: 2, haLabels: 3 };
-const OUTPUT = {
-  decoded: 0,
-  ids: 1,
-  tokens: 2,
-  offsets: 3,
-  times: 4,
-  values: 5,
-  labels: 6,
-  labelOffsets: 7,
-  haPairs: 8,
-  newHaPairs: 9,
-};
-const FAILURES: Readonly<Record<number, IntakeFailure["kind"]>> = {
-  [-1]: "bad-snappy",
-  [-2]: "too-large",
-  [-3]: "malformed",
-  [-4]: "too-many-samples",
-};
-const COUNTERS_AT = 128;
-const RECORDS_AT = 256;
-const RECORD_BYTES = 512;
-const RECORD_TEXT_BYTES = 200;
-const CONTROL_BYTES = RECORDS_AT + 8 * RECORD_BYTES;
-const NO_TIME = -(2n ** 63n);
 /** Enough of a series for its message (200 characters of text), and a bound on what is copied. */
 const PROBLEM_SERIES_BYTES_MAX = 1 << 20;
 
