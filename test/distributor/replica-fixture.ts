@@ -31,7 +31,16 @@ export class Replica extends FakeIngester {
     this.#clock = clock;
   }
 
-  override async pushFrame(tenant: string, frame: Uint8Array): Promise<PushAnswer> {
+  /** Of each call: whether the others did not suffice. */
+  readonly needed: boolean[] = [];
+
+  override async pushFrame(
+    tenant: string,
+    frame: Uint8Array,
+    _signal?: AbortSignal,
+    isNeeded = false,
+  ): Promise<PushAnswer> {
+    this.needed.push(isNeeded);
     const { does, afterMs } = this.behaviour;
     if (does === "hangs") return new Promise(() => undefined);
     if (afterMs > 0) {

@@ -143,6 +143,9 @@ test("a failure is tried again a little later within the same time, and then sai
   assert.equal(outcome.status, 503);
   assert.match(outcome.message, /the disk is on fire/);
   assert.equal(outcome.tookMs, 500, "waits of 100 and 400 ms");
+  for (const { needed } of fixture.replicas.values()) {
+    assert.deepEqual(needed, [false, true, true], "past a circuit breaker if it must be");
+  }
   assert.equal(await fixture.metric("muninn_distributor_replication_retries_total"), 2);
   await fixture.clock.advance(TIMEOUT_MS);
   assert.equal(fixture.clock.timersWaiting, 0);
