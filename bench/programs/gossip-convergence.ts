@@ -125,7 +125,7 @@ class SimulatedRing {
       serving: true,
       hasData: true,
       lostDataAtMs: 0,
-    firstDataAtMs: 0,
+      firstDataAtMs: 0,
       versions: { muninn: "1" },
       tokensUpdatedAtMs: nowMs,
       tokens,

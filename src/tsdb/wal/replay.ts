@@ -209,16 +209,15 @@ export class Replay {
     let end: LogEnd = { segment: Math.max(0, ...this.#setAside), endBytes: 0 };
     for (const [index, segment] of this.#segments.entries()) {
       const progress = { segment: index + 1, segments: this.#segments.length, bytesTotal };
+      const isLast = index === this.#segments.length - 1;
       const endBytes = await this.#withFile(segment.number, async (file) => {
-        return await this.#readSegment(
-          file,
-          segment,
-          index === this.#segments.length - 1,
-          (done) => {
-            this.#bytes += done;
-            this.#onProgress({ ...progress, bytesDone: this.#bytes });
-          },
-        );
+        const end = await this.#readSegment(file, segment, isLast, (done) => {
+          this.#bytes += done;
+          this.#onProgress({ ...progress, bytesDone: this.#bytes });
+        });
+        // A killed process leaves what it had not synced to the kernel. New segments follow: a power cut must not tear this one then.
+        await file.sync();
+        return end;
       });
       if (segment.number >= end.segment) end = { segment: segment.number, endBytes };
     }
