@@ -1,6 +1,6 @@
 /**
  * Client's side of streams of calls to one member: any number of calls on one connection, answered in whatever order. A
- * connection is opened when a call needs one. Beside a request for each call this costs a third of the CPU.
+ * connection is opened when a call needs one. It saves what HTTP costs for each push (docs/decisions/0014-streams-of-pushes.md).
  */
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
