@@ -31,7 +31,7 @@ import { registerPages } from "../ui/pages.ts";
 import { BUILD } from "./build.ts";
 import { Cluster } from "./cluster.ts";
 import { clusterSources, formKey } from "./cluster-pages.ts";
-import { type Module, moduleOf } from "./module.ts";
+import { type Built, type Context, type Module, moduleOf } from "./module.ts";
 import { ObjectStorageCheck } from "./object-storage.ts";
 import {
   distributorOptions,
@@ -180,17 +180,9 @@ export const modules: readonly Module<Parts>[] = [
     };
   }),
 
-  module("distributorRing", ["rings", "rpc"], (context, { rings, rpc }) => {
-    const part = rings.serviceMember("distributor");
-    return {
-      part,
-      start: async () => {
-        await part.enter(instanceAddress(context, "distributor", rpc.address));
-        await part.ready();
-      },
-      stop: () => part.leave({ unregister: true }),
-    };
-  }),
+  module("distributorRing", ["rings", "rpc"], (context, parts) =>
+    serviceRing("distributor", context, parts),
+  ),
 
   module("haTracker", ["limits", "cluster"], ({ config, machine, registry }, parts) => {
     if (!config.distributor.haTracker.enable) return { part: undefined };
@@ -248,17 +240,9 @@ export const modules: readonly Module<Parts>[] = [
     },
   ),
 
-  module("querierRing", ["rings", "rpc"], (context, { rings, rpc }) => {
-    const part = rings.serviceMember("querier");
-    return {
-      part,
-      start: async () => {
-        await part.enter(instanceAddress(context, "querier", rpc.address));
-        await part.ready();
-      },
-      stop: () => part.leave({ unregister: true }),
-    };
-  }),
+  module("querierRing", ["rings", "rpc"], (context, parts) =>
+    serviceRing("querier", context, parts),
+  ),
 
   module(
     "querier",
@@ -341,3 +325,20 @@ export const TARGETS = {
   ingester: ["ingesterRing", "pages", "traffic"],
   querier: ["querier", "pages", "traffic"],
 } as const satisfies Record<string, readonly (keyof Parts)[]>;
+
+/** The membership of a component without data, so that others can count it. */
+function serviceRing(
+  name: "distributor" | "querier",
+  context: Context,
+  { rings, rpc }: Pick<Parts, "rings" | "rpc">,
+): Built<RingMember> {
+  const part = rings.serviceMember(name);
+  return {
+    part,
+    start: async () => {
+      await part.enter(instanceAddress(context, name, rpc.address));
+      await part.ready();
+    },
+    stop: () => part.leave({ unregister: true }),
+  };
+}
